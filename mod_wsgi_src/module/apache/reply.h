@@ -1,0 +1,41 @@
+/* Head and body of an application's response -> httpd. Used by both modes; the head is checked again here, so that nothing
+ * wrong leaves whatever a daemon sent. All functions on the request's thread. */
+#ifndef WSGI_APACHE_REPLY_H
+#define WSGI_APACHE_REPLY_H
+
+#include "httpd.h"
+#include "util_filter.h"
+
+#include "../transport/frame.h"
+
+typedef struct wap_reply {
+    request_rec        *r;
+    apr_bucket_brigade *bb;
+    int                 started;      /* head taken */
+    int                 client_gone;
+    apr_off_t           sent;         /* body bytes passed on */
+} wap_reply;
+
+void wap_reply_init(wap_reply *reply, request_rec *r);
+
+/* Puts status and header fields into r (hop-by-hop fields refused, Content-Type and -Length set the httpd way).
+ * OK, or the HTTP status to answer because the head is not acceptable (logged). */
+int wap_reply_head(wap_reply *reply, const wio_head *head);
+
+/* Queues body bytes: copied into the brigade. flush: passed down the filters with a FLUSH bucket. 0, -1 client gone. */
+int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int flush);
+/* Queues heap memory from malloc that the brigade frees. */
+int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int flush);
+/* Queues part of a file; the descriptor is duplicated when keep_fd is not set, else taken over. */
+int wap_reply_file(wap_reply *reply, int fd, int keep_fd, apr_off_t offset, apr_off_t length);
+
+/* The response is whole: EOS. Returns what the handler returns. */
+int wap_reply_end(wap_reply *reply);
+/* The response was cut: error bucket + EOS, keep-alive off; a reset when the reply is close-delimited. Returns what the
+ * handler returns. */
+int wap_reply_abort(wap_reply *reply);
+
+/* Reads up to max bytes of the request body from the client. >0; 0 end; -1 errno (ECONNRESET, ETIMEDOUT, EFBIG). */
+apr_ssize_t wap_read_body(request_rec *r, void *buf, apr_size_t max);
+
+#endif
