@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The structures travel as they are, so they must have no padding. */
+_Static_assert(sizeof(wio_hello) == 36, "wio_hello has padding");
+_Static_assert(sizeof(wio_request) == 64, "wio_request has padding");
+_Static_assert(sizeof(wio_file) == 16 && sizeof(wio_end) == 16, "wio_file or wio_end has padding");
+
+#define PAIR_HEADER 8
+#define RESPONSE_HEADER 8
+
+void wio_frame_put(void *out, uint8_t type, uint8_t flags, uint16_t arg, uint32_t len)
+{
+    uint8_t *to = out;
+
+    memcpy(to, &len, 4);
+    to[4] = type;
+    to[5] = flags;
+    memcpy(to + 6, &arg, 2);
+}
+
+/* The payload lengths that a type allows. */
+static int bounds(uint8_t type, uint32_t max_head, uint32_t *least, uint32_t *most)
+{
+    switch (type) {
+    case WIO_HELLO:    *least = *most = sizeof(wio_hello); return 0;
+    case WIO_HEAD:     *least = sizeof(wio_request); *most = max_head; return 0;
+    case WIO_READ:     *least = *most = sizeof(uint32_t); return 0;
+    case WIO_DATA:     *least = 0; *most = WIO_MAX_DATA; return 0;
+    case WIO_RESPONSE: *least = RESPONSE_HEADER + 1; *most = WIO_MAX_RESPONSE; return 0;
+    case WIO_FILE:     *least = *most = sizeof(wio_file); return 0;
+    case WIO_END:      *least = *most = sizeof(wio_end); return 0;
+    case WIO_ABORT:    *least = 0; *most = WIO_MAX_TEXT; return 0;
+    case WIO_RETRY:    *least = *most = 0; return 0;
+    default:           return -1;
+    }
+}
+
+int wio_frame_get(const void *in, uint32_t max_head, wio_frame *out)
+{
+    const uint8_t *from = in;
+    wio_frame frame;
+    uint32_t least, most;
+
+    memcpy(&frame.len, from, 4);
+    frame.type = from[4];
+    frame.flags = from[5];
+    memcpy(&frame.arg, from + 6, 2);
+
+    if (bounds(frame.type, max_head, &least, &most) < 0 || frame.len < least || frame.len > most)
+        return -1;
+    if (frame.flags & ~(frame.type == WIO_DATA ? WIO_LAST | WIO_FAILED : 0))
+        return -1;
+    /* Only a failed DATA, an ABORT and a RETRY have something to say there. */
+    if (frame.arg && !(frame.flags & WIO_FAILED) && frame.type != WIO_ABORT && frame.type != WIO_RETRY)
+        return -1;
+
+    *out = frame;
+    return 0;
+}
+
+void wio_head_seal(wio_buf *buf, const wio_request *request)
+{
+    wio_frame_put(buf->data, WIO_HEAD, 0, 0, (uint32_t)(sizeof *request + request->vars_len + request->body_len));
+    memcpy(buf->data + WIO_FRAME_SIZE, request, sizeof *request);
+}
+
+int wio_head_open(const void *payload, uint32_t len, wio_request *request, const uint8_t **vars, const uint8_t **body)
+{
+    if (len < sizeof *request)
+        return -1;
+
+    memcpy(request, payload, sizeof *request);
+    if ((uint64_t)request->vars_len + request->body_len != len - sizeof *request)
+        return -1;
+    if (request->fixed_len > request->vars_len || request->content_length < -1)
+        return -1;
+    if (request->content_length >= 0 && request->body_len > request->content_length)
+        return -1;
+    if (request->flags & ~(uint32_t)(WIO_REQUEST_BODY_DONE | WIO_REQUEST_CHUNKED))
+        return -1;
+
+    *vars = (const uint8_t *)payload + sizeof *request;
+    *body = *vars + request->vars_len;
+    return 0;
+}
+
+/* --- pairs ------------------------------------------------------------------------------------------------------- */
+
+int wio_pair_put(wio_buf *buf, uint16_t flags, const char *key, size_t key_len, const char *value, size_t value_len)
+{
+    if (key_len > UINT16_MAX || value_len > INT32_MAX) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    if (wio_buf_reserve(buf, PAIR_HEADER + key_len + value_len + 2) < 0)
+        return -1;
+
+    uint8_t *at = buf->data + buf->len;
+    uint16_t key16 = (uint16_t)key_len;
+    uint32_t value32 = (uint32_t)value_len;
+
+    memcpy(at, &key16, 2);
+    memcpy(at + 2, &flags, 2);
+    memcpy(at + 4, &value32, 4);
+    at += PAIR_HEADER;
+    if (key_len)
+        memcpy(at, key, key_len);
+    at[key_len] = 0;
+    at += key_len + 1;
+    if (value_len)
+        memcpy(at, value, value_len);
+    at[value_len] = 0;
+    buf->len += PAIR_HEADER + key_len + value_len + 2;
+    return 0;
+}
+
+int wio_pair_next(wio_cursor *cursor, wio_pair *pair)
+{
+    size_t left = (size_t)(cursor->end - cursor->at);
+    uint16_t key_len, flags;
+    uint32_t value_len;
+
+    if (left == 0)
+        return 0;
+    if (left < PAIR_HEADER)
+        return -1;
+
+    memcpy(&key_len, cursor->at, 2);
+    memcpy(&flags, cursor->at + 2, 2);
+    memcpy(&value_len, cursor->at + 4, 4);
+    if ((uint64_t)PAIR_HEADER + key_len + value_len + 2 > left || (flags & ~(WIO_PAIR_PATH | WIO_PAIR_HIDDEN)))
+        return -1;
+
+    const uint8_t *key = cursor->at + PAIR_HEADER;
+    const uint8_t *value = key + key_len + 1;
+    if (key[key_len] || value[value_len])
+        return -1;
+
+    pair->key = (const char *)key;
+    pair->value = (const char *)value;
+    pair->key_len = key_len;
+    pair->value_len = value_len;
+    pair->flags = flags;
+    cursor->at = value + value_len + 1;
+    return 1;
+}
+
+/* --- a response head --------------------------------------------------------------------------------------------- */
+
+int wio_response_begin(wio_buf *buf, uint16_t status, const char *reason, size_t reason_len)
+{
+    if (reason_len > WIO_MAX_RESPONSE) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    if (wio_buf_reserve(buf, RESPONSE_HEADER + reason_len + 1) < 0)
+        return -1;
+
+    uint8_t *at = buf->data + buf->len;
+    uint16_t none = 0;
+    uint32_t len32 = (uint32_t)reason_len;
+
+    memcpy(at, &status, 2);
+    memcpy(at + 2, &none, 2);
+    memcpy(at + 4, &len32, 4);
+    if (reason_len)
+        memcpy(at + RESPONSE_HEADER, reason, reason_len);
+    at[RESPONSE_HEADER + reason_len] = 0;
+    buf->len += RESPONSE_HEADER + reason_len + 1;
+    return 0;
+}
+
+void wio_response_count(wio_buf *buf, size_t offset, uint16_t fields)
+{
+    memcpy(buf->data + offset + 2, &fields, 2);
+}
+
+/* No control character but a tab: such text cannot begin another header field or end the head. */
+static int is_plain_text(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)text[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return 0;
+    }
+    return 1;
+}
+
+/* A token of RFC 9110 5.6.2. */
+static int is_field_name(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)name[i];
+        int alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!alphanumeric && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+            return 0;
+    }
+    return len > 0;
+}
+
+int wio_response_open(const void *bytes, size_t len, wio_head *head)
+{
+    const uint8_t *at = bytes;
+    uint32_t reason_len;
+    wio_pair pair;
+    int more;
+
+    if (len < RESPONSE_HEADER + 1)
+        return -1;
+    memcpy(&head->status, at, 2);
+    memcpy(&head->fields, at + 2, 2);
+    memcpy(&reason_len, at + 4, 4);
+    if (head->status < 100 || head->status > 999 || reason_len > len - RESPONSE_HEADER - 1)
+        return -1;
+
+    head->reason = (const char *)at + RESPONSE_HEADER;
+    if (head->reason[reason_len] || !is_plain_text(head->reason, reason_len))
+        return -1;
+    head->pairs.at = at + RESPONSE_HEADER + reason_len + 1;
+    head->pairs.end = at + len;
+
+    wio_cursor cursor = head->pairs;
+    uint32_t fields = 0;
+    while ((more = wio_pair_next(&cursor, &pair)) > 0) {
+        if (!is_field_name(pair.key, pair.key_len) || !is_plain_text(pair.value, pair.value_len))
+            return -1;
+        fields++;
+    }
+    return more < 0 || fields != head->fields ? -1 : 0;
+}
