@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The shared board of one daemon group and generation: memory mapped before the forks, seen by the Apache children, the
  * manager and the group's daemons. It carries states and counts, and the claim words that decide a request's fate:
  *
@@ -30,7 +31,7 @@ typedef struct wio_process {
 
 typedef struct wio_board wio_board;
 
-/* Maps a board. NULL with errno. rows = most Apache children, words = most connections at once. */
+/* Maps a board. NULL with errno. The sizes live outside the shared memory, where nobody can falsify them. rows = most Apache children, words = most connections at once. */
 wio_board *wio_board_new(uint32_t processes, uint32_t rows, uint32_t words);
 void       wio_board_unmap(wio_board *board);
 
@@ -45,14 +46,19 @@ void wio_board_leave(wio_board *board, int row, uint32_t process);
 /* Requests in flight on a process, over all rows. */
 uint32_t wio_board_inflight(const wio_board *board, uint32_t process);
 
-/* A claim word for a connection of the child `pid`. Its index, or -1 when none is free: then the request is never replayed. */
+/* A wio_request.word that names no word: the request runs unclaimed, and its child must never replay it. */
+#define WIO_NO_WORD UINT32_MAX
+
+/* A claim word for a connection of the child `pid`. Its index, or -1 when none is free: then its requests travel with
+ * WIO_NO_WORD (which is what -1 converts to) and are never replayed. */
 int  wio_board_take_word(wio_board *board, uint32_t pid);
 void wio_board_give_word(wio_board *board, int word);
 /* A request id that never repeats on this board. */
 uint64_t wio_board_next_id(wio_board *board);
 
+/* A word of -1 is ignored. */
 void wio_board_offer(wio_board *board, int word, uint64_t id);
-/* 1 when this call won, 0 when the other side did. */
+/* 1 when this call won, 0 when the other side did. Starting WIO_NO_WORD always wins, withdrawing word -1 never. */
 int wio_board_start(wio_board *board, uint32_t word, uint64_t id);
 int wio_board_withdraw(wio_board *board, int word, uint64_t id);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A byte buffer that grows.
  *
  * It may start on memory the caller lends (a stack array, pool memory) and moves to the heap only when that is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes on the inner socket, and the two flat encodings that both modes share. Pure functions: no I/O, no
  * allocation but by wio_buf; host byte order, since both ends are one shared object on one host (HELLO proves it).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A one-shot readiness set that many threads wait on: each event goes to one thread, and the descriptor is silent until
  * it is armed again. Backends: epoll, kqueue, event ports, poll; chosen at compile time, behind this interface.
  */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* MAP_ANON is not in POSIX */
+#endif
+
+#include "board.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define CACHE_LINE 64
+#define STATE_BITS 2
+#define STATE_MASK 3u
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "the board needs lock-free atomics");
+
+/* What is written by different processes stands on different cache lines. */
+typedef struct process_slot {
+    alignas(CACHE_LINE) wio_process process;
+} process_slot;
+
+typedef struct claim_word {
+    alignas(CACHE_LINE) _Atomic uint64_t claim;  /* id << STATE_BITS | wio_claim */
+    _Atomic uint32_t owner;                      /* pid of an Apache child, 0 free */
+} claim_word;
+
+typedef struct next_id {
+    alignas(CACHE_LINE) _Atomic uint64_t value;
+} next_id;
+
+/* In private memory: a forked process has its own copy of the sizes and pointers. */
+struct wio_board {
+    uint32_t          processes, rows, words;
+    size_t            row_stride;                /* counters from one row to the next */
+    size_t            size;
+    void             *memory;
+    next_id          *id;
+    process_slot     *process;
+    claim_word       *word;
+    _Atomic uint32_t *row;                       /* row_stride each: pid, then a count for each process */
+};
+
+wio_board *wio_board_new(uint32_t processes, uint32_t rows, uint32_t words)
+{
+    const uint32_t most = 1u << 20;  /* of each: the product below stays far from SIZE_MAX */
+    const size_t line = CACHE_LINE / sizeof(uint32_t);
+
+    if (processes == 0 || rows == 0 || processes > most || rows > most || words > most) {
+        errno = EINVAL;
+        return NULL;
+    }
+    wio_board *board = calloc(1, sizeof *board);
+    if (!board)
+        return NULL;
+
+    board->processes = processes;
+    board->rows = rows;
+    board->words = words;
+    board->row_stride = (1 + (size_t)processes + line - 1) / line * line;
+
+    size_t process_at = sizeof(next_id);
+    size_t word_at = process_at + processes * sizeof(process_slot);
+    size_t row_at = word_at + words * sizeof(claim_word);
+    board->size = row_at + rows * board->row_stride * sizeof(uint32_t);
+    board->memory = mmap(NULL, board->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+    if (board->memory == MAP_FAILED) {
+        free(board);
+        return NULL;
+    }
+
+    char *base = board->memory;
+    board->id = (void *)base;
+    board->process = (void *)(base + process_at);
+    board->word = (void *)(base + word_at);
+    board->row = (void *)(base + row_at);
+    return board;
+}
+
+void wio_board_unmap(wio_board *board)
+{
+    if (!board)
+        return;
+    munmap(board->memory, board->size);
+    free(board);
+}
+
+uint32_t wio_board_processes(const wio_board *board)
+{
+    return board->processes;
+}
+
+wio_process *wio_board_process(wio_board *board, uint32_t index)
+{
+    return index < board->processes ? &board->process[index].process : NULL;
+}
+
+/* --- rows -------------------------------------------------------------------------------------------------------- */
+
+static _Atomic uint32_t *row_of(const wio_board *board, uint32_t row)
+{
+    return board->row + row * board->row_stride;
+}
+
+static _Atomic uint32_t *count_of(const wio_board *board, int row, uint32_t process)
+{
+    if (row < 0 || (uint32_t)row >= board->rows || process >= board->processes)
+        return NULL;
+    return row_of(board, (uint32_t)row) + 1 + process;
+}
+
+int wio_board_take_row(wio_board *board, uint32_t pid)
+{
+    for (uint32_t row = 0; row < board->rows; row++) {
+        uint32_t nobody = 0;
+        if (atomic_compare_exchange_strong(row_of(board, row), &nobody, pid))
+            return (int)row;
+    }
+    return -1;
+}
+
+void wio_board_enter(wio_board *board, int row, uint32_t process)
+{
+    _Atomic uint32_t *count = count_of(board, row, process);
+
+    if (count)
+        atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+}
+
+void wio_board_leave(wio_board *board, int row, uint32_t process)
+{
+    _Atomic uint32_t *count = count_of(board, row, process);
+
+    if (count)
+        atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+}
+
+uint32_t wio_board_inflight(const wio_board *board, uint32_t process)
+{
+    uint32_t sum = 0;
+
+    if (process >= board->processes)
+        return 0;
+    for (uint32_t row = 0; row < board->rows; row++)
+        sum += atomic_load_explicit(row_of(board, row) + 1 + process, memory_order_relaxed);
+    return sum;
+}
+
+/* --- claim words ------------------------------------------------------------------------------------------------- */
+
+static uint64_t claim_of(uint64_t id, enum wio_claim state)
+{
+    return id << STATE_BITS | (uint64_t)state;
+}
+
+static int change(wio_board *board, uint32_t word, uint64_t id, enum wio_claim to)
+{
+    uint64_t offered = claim_of(id, WIO_OFFERED);
+
+    return word < board->words &&
+           atomic_compare_exchange_strong(&board->word[word].claim, &offered, claim_of(id, to));
+}
+
+int wio_board_take_word(wio_board *board, uint32_t pid)
+{
+    for (uint32_t word = 0; word < board->words; word++) {
+        uint32_t nobody = 0;
+        if (atomic_load_explicit(&board->word[word].owner, memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&board->word[word].owner, &nobody, pid))
+            return (int)word;
+    }
+    return -1;
+}
+
+void wio_board_give_word(wio_board *board, int word)
+{
+    if (word < 0 || (uint32_t)word >= board->words)
+        return;
+    atomic_store(&board->word[word].claim, WIO_FREE);
+    atomic_store(&board->word[word].owner, 0);
+}
+
+uint64_t wio_board_next_id(wio_board *board)
+{
+    return atomic_fetch_add_explicit(&board->id->value, 1, memory_order_relaxed) + 1;
+}
+
+void wio_board_offer(wio_board *board, int word, uint64_t id)
+{
+    if (word >= 0 && (uint32_t)word < board->words)
+        atomic_store(&board->word[word].claim, claim_of(id, WIO_OFFERED));
+}
+
+int wio_board_start(wio_board *board, uint32_t word, uint64_t id)
+{
+    return word == WIO_NO_WORD || change(board, word, id, WIO_STARTED);
+}
+
+int wio_board_withdraw(wio_board *board, int word, uint64_t id)
+{
+    return word >= 0 && change(board, (uint32_t)word, id, WIO_WITHDRAWN);
+}
+
+/* --- the dead ---------------------------------------------------------------------------------------------------- */
+
+static void sweep_word(claim_word *word)
+{
+    uint64_t claim = atomic_load(&word->claim);
+
+    /* Lost only to the daemon that starts it: there the request runs, as its child wished, and its answer finds nobody. */
+    if ((claim & STATE_MASK) == WIO_OFFERED)
+        atomic_compare_exchange_strong(&word->claim, &claim, (claim & ~(uint64_t)STATE_MASK) | WIO_WITHDRAWN);
+    atomic_store(&word->owner, 0);
+}
+
+int wio_board_sweep(wio_board *board, int (*gone)(uint32_t pid))
+{
+    uint32_t asked = 0;  /* words of one child tend to stand together */
+    int dead = 0, living = 0;
+
+    for (uint32_t i = 0; i < board->words; i++) {
+        uint32_t owner = atomic_load_explicit(&board->word[i].owner, memory_order_relaxed);
+        if (owner == 0)
+            continue;
+        if (owner != asked) {
+            asked = owner;
+            dead = gone(owner);
+        }
+        if (dead)
+            sweep_word(&board->word[i]);
+    }
+
+    for (uint32_t row = 0; row < board->rows; row++) {
+        _Atomic uint32_t *cell = row_of(board, row);
+        uint32_t pid = atomic_load(cell);
+        if (pid == 0)
+            continue;
+        if (!gone(pid)) {
+            living++;
+            continue;
+        }
+        for (uint32_t process = 0; process < board->processes; process++)
+            atomic_store(cell + 1 + process, 0);
+        atomic_store(cell, 0);
+    }
+    return living;
+}
