@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* pipe2 */
+#endif
+
+#include "readiness.h"
+
+#if defined(__linux__) && !defined(WIO_READY_POLL)
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+struct wio_ready {
+    int         epoll;
+    int         wake[2];  /* never read: once written, it stays readable for every waiter */
+    atomic_bool woken;
+};
+
+static int control(wio_ready *set, int operation, int fd, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.fd = fd };
+
+    return epoll_ctl(set->epoll, operation, fd, &event);
+}
+
+wio_ready *wio_ready_new(void)
+{
+    wio_ready *set = calloc(1, sizeof *set);
+
+    if (!set)
+        return NULL;
+    set->wake[0] = set->wake[1] = -1;
+    set->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (set->epoll < 0 || pipe2(set->wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
+        control(set, EPOLL_CTL_ADD, set->wake[0], EPOLLIN) < 0) {
+        int reason = errno;
+        wio_ready_free(set);
+        errno = reason;
+        return NULL;
+    }
+    return set;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void wio_ready_free(wio_ready *set)
+{
+    if (!set)
+        return;
+    close_if_open(set->epoll);
+    close_if_open(set->wake[0]);
+    close_if_open(set->wake[1]);
+    free(set);
+}
+
+int wio_ready_add(wio_ready *set, int fd)
+{
+    return control(set, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLONESHOT);
+}
+
+int wio_ready_arm(wio_ready *set, int fd)
+{
+    return control(set, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLONESHOT);
+}
+
+int wio_ready_remove(wio_ready *set, int fd)
+{
+    return control(set, EPOLL_CTL_DEL, fd, 0);
+}
+
+int wio_ready_wait(wio_ready *set, int timeout_ms)
+{
+    struct epoll_event event;
+
+    if (!atomic_load(&set->woken)) {
+        int got = epoll_wait(set->epoll, &event, 1, timeout_ms);
+        if (got < 0)
+            return -1;
+        if (got == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        if (event.data.fd != set->wake[0])
+            return event.data.fd;
+    }
+    errno = ECANCELED;
+    return -1;
+}
+
+void wio_ready_wake(wio_ready *set)
+{
+    atomic_store(&set->woken, 1);
+    while (write(set->wake[1], "", 1) < 0 && errno == EINTR)
+        ;
+}
+
+#endif
