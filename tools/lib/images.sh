@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
+# Containers that boot systemd, by podman and runc: can they be had here?
+
+# Prints why containers cannot be started here; 1 when they can.
+images_impossible() {
+    if ! is_root; then
+        echo "not root"
+    elif ! command -v podman >/dev/null || ! command -v runc >/dev/null || ! command -v mmdebstrap >/dev/null; then
+        echo "podman, runc or mmdebstrap is missing"
+    elif ! problem=$(podman --runtime runc info 2>&1 >/dev/null); then
+        echo "podman does not work: $(printf '%s\n' "$problem" | tail -n 1)"
+    else
+        return 1
+    fi
+}
+
+molecule_test() {
+    cd "$CHECKOUT" || return
+    molecule test "$@"
+}

@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
+# ./run molecule [SCENARIO ...]: the roles on real images with systemd as PID 1.
+
+# shellcheck source=lib/packages.sh
+. "$CHECKOUT/tools/lib/packages.sh"
+# shellcheck source=lib/httpd_wheel.sh
+. "$CHECKOUT/tools/lib/httpd_wheel.sh"
+# shellcheck source=lib/images.sh
+. "$CHECKOUT/tools/lib/images.sh"
+
+if is_root; then
+    # shellcheck disable=SC2086  # lists of words
+    need_packages molecule $SERVER_PACKAGES $IMAGE_PACKAGES
+fi
+! why=$(images_impossible) || die "molecule: no images here: $why"
+need_venv dev
+MOD_WSGI_HTTPD_WHEEL=$(httpd_wheel /usr/bin/python3)
+export MOD_WSGI_HTTPD_WHEEL
+[ $# -gt 0 ] || set -- default
+for scenario; do molecule_test -s "$scenario"; done

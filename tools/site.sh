@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
+# ./run site: the playbook with this checkout's inventory unless another is named; ./run site --stop ends what it started.
+
+playbook=$CHECKOUT/site.yml
+inventory=$CHECKOUT/inventory
+for argument; do
+    shift
+    case $argument in
+        --stop)
+            playbook=$CHECKOUT/playbooks/stop.yml
+            continue
+            ;;
+        -i* | --inventory | --inventory=* | --inventory-file | --inventory-file=*) inventory= ;;
+    esac
+    set -- "$@" "$argument"
+done
+
+need_venv site
+export ANSIBLE_CONFIG="${ANSIBLE_CONFIG:-$CHECKOUT/ansible.cfg}"
+exec "$VENV/bin/python" -m ansible playbook ${inventory:+--inventory "$inventory"} "$playbook" "$@"
