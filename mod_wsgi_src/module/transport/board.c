@@ -22,8 +22,8 @@ typedef struct process_slot {
 } process_slot;
 
 typedef struct claim_word {
-    alignas(CACHE_LINE) _Atomic uint64_t claim;  /* id << STATE_BITS | wio_claim */
-    _Atomic uint32_t owner;                      /* pid of an Apache child, 0 free */
+    alignas(CACHE_LINE) _Atomic uint64_t claim; /* id << STATE_BITS | wio_claim */
+    _Atomic uint32_t owner;                     /* pid of an Apache child, 0 free */
 } claim_word;
 
 typedef struct next_id {
@@ -32,19 +32,19 @@ typedef struct next_id {
 
 /* In private memory: a forked process has its own copy of the sizes and pointers. */
 struct wio_board {
-    uint32_t          processes, rows, words;
-    size_t            row_stride;                /* counters from one row to the next */
-    size_t            size;
-    void             *memory;
-    next_id          *id;
-    process_slot     *process;
-    claim_word       *word;
-    _Atomic uint32_t *row;                       /* row_stride each: pid, then a count for each process */
+    uint32_t processes, rows, words;
+    size_t row_stride; /* counters from one row to the next */
+    size_t size;
+    void *memory;
+    next_id *id;
+    process_slot *process;
+    claim_word *word;
+    _Atomic uint32_t *row; /* row_stride each: pid, then a count for each process */
 };
 
 wio_board *wio_board_new(uint32_t processes, uint32_t rows, uint32_t words)
 {
-    const uint32_t most = 1u << 20;  /* of each: the product below stays far from SIZE_MAX */
+    const uint32_t most = 1u << 20; /* of each: no product below overflows 64 bits */
     const size_t line = CACHE_LINE / sizeof(uint32_t);
 
     if (processes == 0 || rows == 0 || processes > most || rows > most || words > most) {
@@ -63,8 +63,13 @@ wio_board *wio_board_new(uint32_t processes, uint32_t rows, uint32_t words)
     size_t process_at = sizeof(next_id);
     size_t word_at = process_at + processes * sizeof(process_slot);
     size_t row_at = word_at + words * sizeof(claim_word);
-    board->size = row_at + rows * board->row_stride * sizeof(uint32_t);
-    board->memory = mmap(NULL, board->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+    uint64_t size = row_at + (uint64_t)rows * board->row_stride * sizeof(uint32_t);
+    board->size = (size_t)size;
+    board->memory = MAP_FAILED;
+    if (size <= PTRDIFF_MAX)
+        board->memory = mmap(NULL, board->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+    else
+        errno = ENOMEM;
     if (board->memory == MAP_FAILED) {
         free(board);
         return NULL;
@@ -158,8 +163,7 @@ static int change(wio_board *board, uint32_t word, uint64_t id, enum wio_claim t
 {
     uint64_t offered = claim_of(id, WIO_OFFERED);
 
-    return word < board->words &&
-           atomic_compare_exchange_strong(&board->word[word].claim, &offered, claim_of(id, to));
+    return word < board->words && atomic_compare_exchange_strong(&board->word[word].claim, &offered, claim_of(id, to));
 }
 
 int wio_board_take_word(wio_board *board, uint32_t pid)
@@ -208,7 +212,7 @@ static void sweep_word(claim_word *word)
 {
     uint64_t claim = atomic_load(&word->claim);
 
-    /* Lost only to the daemon that starts it: there the request runs, as its child wished, and its answer finds nobody. */
+    /* Lost only to the daemon that starts it now: the request runs, as its child wished, and its answer finds nobody. */
     if ((claim & STATE_MASK) == WIO_OFFERED)
         atomic_compare_exchange_strong(&word->claim, &claim, (claim & ~(uint64_t)STATE_MASK) | WIO_WITHDRAWN);
     atomic_store(&word->owner, 0);
@@ -216,7 +220,7 @@ static void sweep_word(claim_word *word)
 
 int wio_board_sweep(wio_board *board, int (*gone)(uint32_t pid))
 {
-    uint32_t asked = 0;  /* words of one child tend to stand together */
+    uint32_t asked = 0; /* words of one child tend to stand together */
     int dead = 0, living = 0;
 
     for (uint32_t i = 0; i < board->words; i++) {

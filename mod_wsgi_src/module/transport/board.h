@@ -17,26 +17,43 @@
 #include <stdint.h>
 
 enum wio_claim { WIO_FREE = 0, WIO_OFFERED = 1, WIO_STARTED = 2, WIO_WITHDRAWN = 3 };
-enum wio_process_state { WIO_PROCESS_NONE, WIO_PROCESS_STARTING, WIO_PROCESS_READY, WIO_PROCESS_RECYCLING,
-                         WIO_PROCESS_DRAINING, WIO_PROCESS_FAILED };
+enum wio_process_state {
+    WIO_PROCESS_NONE,
+    WIO_PROCESS_STARTING,
+    WIO_PROCESS_READY,
+    WIO_PROCESS_RECYCLING,
+    WIO_PROCESS_DRAINING,
+    WIO_PROCESS_FAILED
+};
 /* Why a daemon ended; written by the daemon (or the manager, for signals), told by the child that meets the EOF. */
-enum wio_exit_reason { WIO_EXIT_NONE, WIO_EXIT_STOP, WIO_EXIT_MAXIMUM_REQUESTS, WIO_EXIT_RELOAD, WIO_EXIT_REQUEST_TIMEOUT,
-                       WIO_EXIT_DEADLOCK, WIO_EXIT_SIGNAL, WIO_EXIT_CODE, WIO_EXIT_INACTIVITY, WIO_EXIT_START_FAILED };
+enum wio_exit_reason {
+    WIO_EXIT_NONE,
+    WIO_EXIT_STOP,
+    WIO_EXIT_MAXIMUM_REQUESTS,
+    WIO_EXIT_RELOAD,
+    WIO_EXIT_REQUEST_TIMEOUT,
+    WIO_EXIT_DEADLOCK,
+    WIO_EXIT_SIGNAL,
+    WIO_EXIT_CODE,
+    WIO_EXIT_INACTIVITY,
+    WIO_EXIT_START_FAILED
+};
 
 typedef struct wio_process {
     _Atomic uint32_t state, pid, served;
-    _Atomic uint32_t exit_reason, exit_detail;  /* of the last process that held this slot */
+    _Atomic uint32_t exit_reason, exit_detail; /* of the last process that held this slot */
     _Atomic uint32_t exit_pid;
 } wio_process;
 
 typedef struct wio_board wio_board;
 
-/* Maps a board. NULL with errno. The sizes live outside the shared memory, where nobody can falsify them. rows = most Apache children, words = most connections at once. */
+/* Maps a board. NULL with errno. rows = most Apache children, words = most connections at once. The sizes live outside
+ * the shared memory, where nobody can falsify them. */
 wio_board *wio_board_new(uint32_t processes, uint32_t rows, uint32_t words);
-void       wio_board_unmap(wio_board *board);
+void wio_board_unmap(wio_board *board);
 
-uint32_t     wio_board_processes(const wio_board *board);
-wio_process *wio_board_process(wio_board *board, uint32_t index);   /* NULL when out of range */
+uint32_t wio_board_processes(const wio_board *board);
+wio_process *wio_board_process(wio_board *board, uint32_t index); /* NULL when out of range */
 
 /* A row for this Apache child. Its index, or -1 when all are taken. */
 int wio_board_take_row(wio_board *board, uint32_t pid);
@@ -51,7 +68,7 @@ uint32_t wio_board_inflight(const wio_board *board, uint32_t process);
 
 /* A claim word for a connection of the child `pid`. Its index, or -1 when none is free: then its requests travel with
  * WIO_NO_WORD (which is what -1 converts to) and are never replayed. */
-int  wio_board_take_word(wio_board *board, uint32_t pid);
+int wio_board_take_word(wio_board *board, uint32_t pid);
 void wio_board_give_word(wio_board *board, int word);
 /* A request id that never repeats on this board. */
 uint64_t wio_board_next_id(wio_board *board);
@@ -62,8 +79,8 @@ void wio_board_offer(wio_board *board, int word, uint64_t id);
 int wio_board_start(wio_board *board, uint32_t word, uint64_t id);
 int wio_board_withdraw(wio_board *board, int word, uint64_t id);
 
-/* Manager: withdraws what dead children had on offer and clears their rows and words. `gone` tells whether a pid is dead.
- * Returns how many rows belong to living children. */
+/* Manager: withdraws what dead children had on offer and clears their rows and words. `gone` tells whether a pid is
+ * dead. Returns how many rows belong to living children. */
 int wio_board_sweep(wio_board *board, int (*gone)(uint32_t pid));
 
 #endif

@@ -12,9 +12,9 @@
 
 typedef struct wio_buf {
     uint8_t *data;
-    size_t   len;
-    size_t   cap;
-    int      owned;   /* data came from malloc */
+    size_t len;
+    size_t cap;
+    int owned; /* data came from malloc */
 } wio_buf;
 
 /* Starts empty on `memory` of `size` bytes, which must outlive the buffer. NULL and 0: starts on nothing. */

@@ -9,7 +9,7 @@ _Static_assert(sizeof(wio_hello) == 36, "wio_hello has padding");
 _Static_assert(sizeof(wio_request) == 64, "wio_request has padding");
 _Static_assert(sizeof(wio_file) == 16 && sizeof(wio_end) == 16, "wio_file or wio_end has padding");
 
-#define PAIR_HEADER 8
+#define PAIR_HEADER     8
 #define RESPONSE_HEADER 8
 
 void wio_frame_put(void *out, uint8_t type, uint8_t flags, uint16_t arg, uint32_t len)
@@ -26,16 +26,39 @@ void wio_frame_put(void *out, uint8_t type, uint8_t flags, uint16_t arg, uint32_
 static int bounds(uint8_t type, uint32_t max_head, uint32_t *least, uint32_t *most)
 {
     switch (type) {
-    case WIO_HELLO:    *least = *most = sizeof(wio_hello); return 0;
-    case WIO_HEAD:     *least = sizeof(wio_request); *most = max_head; return 0;
-    case WIO_READ:     *least = *most = sizeof(uint32_t); return 0;
-    case WIO_DATA:     *least = 0; *most = WIO_MAX_DATA; return 0;
-    case WIO_RESPONSE: *least = RESPONSE_HEADER + 1; *most = WIO_MAX_RESPONSE; return 0;
-    case WIO_FILE:     *least = *most = sizeof(wio_file); return 0;
-    case WIO_END:      *least = *most = sizeof(wio_end); return 0;
-    case WIO_ABORT:    *least = 0; *most = WIO_MAX_TEXT; return 0;
-    case WIO_RETRY:    *least = *most = 0; return 0;
-    default:           return -1;
+    case WIO_HELLO:
+        *least = *most = sizeof(wio_hello);
+        return 0;
+    case WIO_HEAD:
+        *least = sizeof(wio_request);
+        *most = max_head;
+        return 0;
+    case WIO_READ:
+        *least = *most = sizeof(uint32_t);
+        return 0;
+    case WIO_DATA:
+        *least = 0;
+        *most = WIO_MAX_DATA;
+        return 0;
+    case WIO_RESPONSE:
+        *least = RESPONSE_HEADER + 1;
+        *most = WIO_MAX_RESPONSE;
+        return 0;
+    case WIO_FILE:
+        *least = *most = sizeof(wio_file);
+        return 0;
+    case WIO_END:
+        *least = *most = sizeof(wio_end);
+        return 0;
+    case WIO_ABORT:
+        *least = 0;
+        *most = WIO_MAX_TEXT;
+        return 0;
+    case WIO_RETRY:
+        *least = *most = 0;
+        return 0;
+    default:
+        return -1;
     }
 }
 

@@ -8,7 +8,8 @@
  *   | len u32 | type | flags | arg u16 | payload |
  *
  * Who sends what (c = Apache child, d = daemon):
- *   HELLO    c>d  wio_hello, in one send with the first HEAD of a connection; the daemon answers nothing when it is right
+ *   HELLO    c>d  wio_hello, in one send with the first HEAD of a connection; the daemon answers nothing when it is
+ *                 right
  *   HEAD     c>d  wio_request, then variables, then an inline body
  *   READ     d>c  payload u32: bytes wanted; the daemon then waits in recv, so the wire is half-duplex
  *   DATA     both body bytes. c>d: flags may carry WIO_LAST (no more body) or WIO_FAILED (arg = errno: body lost)
@@ -24,7 +25,7 @@
 #include "buffer.h"
 
 #define WIO_PROTOCOL_VERSION 1u
-#define WIO_MAGIC            0x57534749u  /* "WSGI" */
+#define WIO_MAGIC            0x57534749u /* "WSGI" */
 #define WIO_ORDER            0x01020304u
 #define WIO_TOKEN_SIZE       16
 
@@ -33,19 +34,19 @@ enum wio_type { WIO_HELLO = 1, WIO_HEAD, WIO_READ, WIO_DATA, WIO_RESPONSE, WIO_F
 enum wio_frame_flag { WIO_LAST = 1, WIO_FAILED = 2 };
 
 enum wio_abort_code {
-    WIO_ABORT_EXCEPTION = 1,  /* the application raised after output began, or its iterable did */
-    WIO_ABORT_SHORT,          /* fewer bytes than its Content-Length */
-    WIO_ABORT_TIMEOUT,        /* request-timeout */
-    WIO_ABORT_PROTOCOL,       /* a frame made no sense */
-    WIO_ABORT_INTERNAL        /* out of memory and the like */
+    WIO_ABORT_EXCEPTION = 1, /* the application raised after output began, or its iterable did */
+    WIO_ABORT_SHORT,         /* fewer bytes than its Content-Length */
+    WIO_ABORT_TIMEOUT,       /* request-timeout */
+    WIO_ABORT_PROTOCOL,      /* a frame made no sense */
+    WIO_ABORT_INTERNAL       /* out of memory and the like */
 };
 
 enum wio_retry_reason { WIO_RETRY_RELOAD = 1, WIO_RETRY_DRAINING };
 
 typedef struct wio_frame {
     uint32_t len;
-    uint8_t  type;
-    uint8_t  flags;
+    uint8_t type;
+    uint8_t flags;
     uint16_t arg;
 } wio_frame;
 
@@ -53,36 +54,40 @@ typedef struct wio_frame {
 
 typedef struct wio_hello {
     uint32_t magic, version, order, generation;
-    uint32_t row;                      /* the child's row on the board */
-    uint8_t  token[WIO_TOKEN_SIZE];
+    uint32_t row; /* the child's row on the board */
+    uint8_t token[WIO_TOKEN_SIZE];
 } wio_hello;
 
 enum wio_request_flag { WIO_REQUEST_BODY_DONE = 1, WIO_REQUEST_CHUNKED = 2 };
 
 typedef struct wio_request {
-    uint64_t id;                /* never repeats within a generation */
-    int64_t  request_start_us;  /* wall clock: Apache received the request */
-    int64_t  queue_start_us;    /* wall clock: the child offered it */
-    int64_t  content_length;    /* -1: unknown (chunked); 0: no body */
-    int64_t  script_mtime_us;   /* 0: do not check */
-    uint32_t vhost;             /* index of the virtual host, for its error log */
-    uint32_t word;              /* claim word on the board */
-    uint32_t flags;             /* wio_request_flag */
-    uint32_t fixed_len;         /* first bytes of the variables, the part that rarely changes */
+    uint64_t id;              /* never repeats within a generation */
+    int64_t request_start_us; /* wall clock: Apache received the request */
+    int64_t queue_start_us;   /* wall clock: the child offered it */
+    int64_t content_length;   /* -1: unknown (chunked); 0: no body */
+    int64_t script_mtime_us;  /* 0: do not check */
+    uint32_t vhost;           /* index of the virtual host, for its error log */
+    uint32_t word;            /* claim word on the board */
+    uint32_t flags;           /* wio_request_flag */
+    uint32_t fixed_len;       /* first bytes of the variables, the part that rarely changes */
     uint32_t vars_len;
-    uint32_t body_len;          /* inline body behind the variables */
+    uint32_t body_len; /* inline body behind the variables */
 } wio_request;
 
-typedef struct wio_file { uint64_t offset, length; } wio_file;
-typedef struct wio_end  { uint64_t body_bytes, application_us; } wio_end;
+typedef struct wio_file {
+    uint64_t offset, length;
+} wio_file;
+typedef struct wio_end {
+    uint64_t body_bytes, application_us;
+} wio_end;
 
 /* Decoder limits: a frame that claims more is a protocol error, checked before anything is allocated. */
-#define WIO_MAX_DATA      (1u << 20)
-#define WIO_MAX_RESPONSE  (1u << 20)
-#define WIO_MAX_TEXT      8192u
+#define WIO_MAX_DATA     (1u << 20)
+#define WIO_MAX_RESPONSE (1u << 20)
+#define WIO_MAX_TEXT     8192u
 
 /* Room to leave in front of the variables so that a HEAD frame is completed in place and sent as one block. */
-#define WIO_HEAD_ROOM     (WIO_FRAME_SIZE + sizeof(wio_request))
+#define WIO_HEAD_ROOM (WIO_FRAME_SIZE + sizeof(wio_request))
 
 /* Writes the header for a payload of `len` bytes to `out` (WIO_FRAME_SIZE bytes). */
 void wio_frame_put(void *out, uint8_t type, uint8_t flags, uint16_t arg, uint32_t len);
@@ -100,17 +105,19 @@ int wio_head_open(const void *payload, uint32_t len, wio_request *request, const
 /* --- pairs: [u16 key_len][u16 flags][u32 value_len] key NUL value NUL ------------------------------------------- */
 
 enum wio_pair_flag {
-    WIO_PAIR_PATH   = 1,  /* a file name: decode with the file system's encoding, not latin-1 */
-    WIO_PAIR_HIDDEN = 2   /* for us, not for the application's environ */
+    WIO_PAIR_PATH = 1,  /* a file name: decode with the file system's encoding, not latin-1 */
+    WIO_PAIR_HIDDEN = 2 /* for us, not for the application's environ */
 };
 
 typedef struct wio_pair {
-    const char *key, *value;     /* NUL terminated, inside the encoded bytes */
-    uint32_t    key_len, value_len;
-    uint16_t    flags;
+    const char *key, *value; /* NUL terminated, inside the encoded bytes */
+    uint32_t key_len, value_len;
+    uint16_t flags;
 } wio_pair;
 
-typedef struct wio_cursor { const uint8_t *at, *end; } wio_cursor;
+typedef struct wio_cursor {
+    const uint8_t *at, *end;
+} wio_cursor;
 
 /* 0, or -1 with errno ENOMEM or EMSGSIZE (key over 65535, value over 2^31). */
 int wio_pair_put(wio_buf *buf, uint16_t flags, const char *key, size_t key_len, const char *value, size_t value_len);
@@ -121,14 +128,14 @@ int wio_pair_next(wio_cursor *cursor, wio_pair *pair);
 /* --- a response head: [u16 status][u16 fields][u32 reason_len] reason NUL pairs ---------------------------------- */
 
 typedef struct wio_head {
-    uint16_t    status, fields;
-    const char *reason;          /* "OK": the text behind the code; NUL terminated */
-    wio_cursor  pairs;           /* the header fields, in the application's order, doubles kept */
+    uint16_t status, fields;
+    const char *reason; /* "OK": the text behind the code; NUL terminated */
+    wio_cursor pairs;   /* the header fields, in the application's order, doubles kept */
 } wio_head;
 
 /* Begins a head at the end of `buf`; fields follow by wio_pair_put(), then wio_response_count() with the head's offset
  * (the value of buf->len before the call). 0, or -1 with errno ENOMEM. */
-int  wio_response_begin(wio_buf *buf, uint16_t status, const char *reason, size_t reason_len);
+int wio_response_begin(wio_buf *buf, uint16_t status, const char *reason, size_t reason_len);
 void wio_response_count(wio_buf *buf, size_t offset, uint16_t fields);
 
 /* Opens an encoded head, checking every field. 0, or -1 when malformed. */

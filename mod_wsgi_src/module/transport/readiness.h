@@ -9,7 +9,7 @@ typedef struct wio_ready wio_ready;
 
 /* NULL with errno when the system gives none. */
 wio_ready *wio_ready_new(void);
-void       wio_ready_free(wio_ready *set);
+void wio_ready_free(wio_ready *set);
 
 /* Adds a descriptor and arms it for reading, or arms a known one again. 0, or -1 with errno. Any thread. */
 int wio_ready_add(wio_ready *set, int fd);

@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 struct wio_ready {
-    int         epoll;
-    int         wake[2];  /* never read: once written, it stays readable for every waiter */
+    int epoll;
+    int wake[2]; /* never read: once written, it stays readable for every waiter */
     atomic_bool woken;
 };
 
 static int control(wio_ready *set, int operation, int fd, uint32_t events)
 {
-    struct epoll_event event = { .events = events, .data.fd = fd };
+    struct epoll_event event = {.events = events, .data.fd = fd};
 
     return epoll_ctl(set->epoll, operation, fd, &event);
 }

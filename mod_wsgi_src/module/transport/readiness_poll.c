@@ -22,23 +22,23 @@
 enum state { SILENT, ARMED, READY };
 
 typedef struct entry {
-    int        fd;
+    int fd;
     enum state state;
-    uint64_t   serial;  /* tells a descriptor from an earlier one of the same number */
+    uint64_t serial; /* tells a descriptor from an earlier one of the same number */
 } entry;
 
 struct wio_ready {
     pthread_mutex_t mutex;
-    pthread_cond_t  changed;   /* something became ready, the leader left, or wake */
-    int             pipe[2];
-    int             woken, leading, called_back;
-    uint64_t        serial;
-    entry          *entries;   /* all of the below: under the mutex */
-    int             count, cap;
-    int             next;      /* where the search for a ready one begins: nobody starves */
-    struct pollfd  *polled;    /* the leader's, also while the mutex is free */
-    uint64_t       *polled_serial;
-    int             polled_cap;
+    pthread_cond_t changed; /* something became ready, the leader left, or wake */
+    int pipe[2];
+    int woken, leading, called_back;
+    uint64_t serial;
+    entry *entries; /* all of the below: under the mutex */
+    int count, cap;
+    int next;              /* where the search for a ready one begins: nobody starves */
+    struct pollfd *polled; /* the leader's, also while the mutex is free */
+    uint64_t *polled_serial;
+    int polled_cap;
 };
 
 static int new_pipe(int ends[2])
@@ -141,11 +141,11 @@ static int list_armed(wio_ready *set)
             grow((void **)&set->polled, &set->polled_cap, sizeof *set->polled) < 0)
             return -1;
     }
-    set->polled[0] = (struct pollfd){ set->pipe[0], POLLIN, 0 };
+    set->polled[0] = (struct pollfd){set->pipe[0], POLLIN, 0};
     for (int i = 0; i < set->count; i++) {
         if (set->entries[i].state != ARMED)
             continue;
-        set->polled[n] = (struct pollfd){ set->entries[i].fd, POLLIN, 0 };
+        set->polled[n] = (struct pollfd){set->entries[i].fd, POLLIN, 0};
         set->polled_serial[n++] = set->entries[i].serial;
     }
     return n;
@@ -204,7 +204,7 @@ static void follow(wio_ready *set, int64_t deadline)
         pthread_cond_wait(&set->changed, &set->mutex);
         return;
     }
-    struct timespec until = { (time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000 };
+    struct timespec until = {(time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000};
     pthread_cond_timedwait(&set->changed, &set->mutex, &until);
 }
 
@@ -240,7 +240,7 @@ int wio_ready_add(wio_ready *set, int fd)
     if (find(set, fd)) {
         errno = EEXIST;
     } else if (set->count < set->cap || grow((void **)&set->entries, &set->cap, sizeof *set->entries) == 0) {
-        set->entries[set->count++] = (entry){ fd, ARMED, ++set->serial };
+        set->entries[set->count++] = (entry){fd, ARMED, ++set->serial};
         call_leader_back(set);
         result = 0;
     }

@@ -31,13 +31,13 @@
 #define MSG_CMSG_CLOEXEC 0
 #endif
 
-#define LEAST_IOV_MAX   16       /* what POSIX promises */
+#define LEAST_IOV_MAX   16 /* what POSIX promises */
 #define USEFUL_IOV_MAX  64
-#define RECEIVE_TICK_US 1000000  /* longest wait inside one recv */
-#define BACKLOG_WAIT_MS 5        /* between two attempts on a full backlog */
-#define MOST_PASSED_FDS 8        /* room for descriptors that nobody asked for */
+#define RECEIVE_TICK_US 1000000 /* longest wait inside one recv */
+#define BACKLOG_WAIT_MS 5       /* between two attempts on a full backlog */
+#define MOST_PASSED_FDS 8       /* room for descriptors that nobody asked for */
 #define DEFAULT_BUFFER  (256 * 1024)
-#define MOST_DESCRIPTORS 65536   /* where the system cannot list the open ones */
+#define MOST_OPEN_FDS   65536 /* where the system cannot list the open ones */
 
 /* --- time -------------------------------------------------------------------------------------------------------- */
 
@@ -86,13 +86,13 @@ int wio_iov_max(void)
     return max;
 }
 
-const wio_calls wio_system = { sendmsg, recv, poll };
+const wio_calls wio_system = {sendmsg, recv, poll};
 
 /* Waits until the descriptor may be ready (an error counts). 0, or -1 with errno, ETIMEDOUT among them. */
 static int wait_for(const wio_calls *calls, int fd, short events, int64_t deadline_us)
 {
     for (;;) {
-        struct pollfd entry = { fd, events, 0 };
+        struct pollfd entry = {fd, events, 0};
         int timeout = left_ms(deadline_us);
         int got = calls->poll(&entry, 1, timeout);
 
@@ -123,7 +123,7 @@ static int advance(struct iovec *vec, int count, size_t sent)
 
 union one_fd {
     struct cmsghdr align;
-    char           bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 static void attach(struct msghdr *msg, union one_fd *control, int fd)
@@ -139,7 +139,8 @@ static void attach(struct msghdr *msg, union one_fd *control, int fd)
     memcpy(CMSG_DATA(header), &fd, sizeof fd);
 }
 
-int wio_send_all(const wio_calls *calls, int fd, struct iovec *vec, int count, int iov_max, int pass_fd, int64_t deadline_us)
+int wio_send_all(const wio_calls *calls, int fd, struct iovec *vec, int count, int iov_max, int pass_fd,
+                 int64_t deadline_us)
 {
     union one_fd control;
     int done = advance(vec, count, 0);
@@ -156,7 +157,7 @@ int wio_send_all(const wio_calls *calls, int fd, struct iovec *vec, int count, i
 
     while (done < count) {
         int left = count - done;
-        struct msghdr msg = { .msg_iov = vec + done };
+        struct msghdr msg = {.msg_iov = vec + done};
         msg.msg_iovlen = (unsigned)(left < iov_max ? left : iov_max);
         if (pass_fd >= 0)
             attach(&msg, &control, pass_fd);
@@ -249,13 +250,13 @@ ssize_t wio_recv_fd(int fd, void *buf, size_t max, int *fd_out, int64_t deadline
 {
     union {
         struct cmsghdr align;
-        char           bytes[CMSG_SPACE(MOST_PASSED_FDS * sizeof(int))];
+        char bytes[CMSG_SPACE(MOST_PASSED_FDS * sizeof(int))];
     } control;
 
     *fd_out = -1;
     for (;;) {
-        struct iovec block = { buf, max };
-        struct msghdr msg = { .msg_iov = &block, .msg_iovlen = 1 };
+        struct iovec block = {buf, max};
+        struct msghdr msg = {.msg_iov = &block, .msg_iovlen = 1};
         msg.msg_control = control.bytes;
         msg.msg_controllen = sizeof control.bytes;
 
@@ -406,7 +407,7 @@ int wio_listen(const char *path, int backlog, uid_t uid, gid_t gid)
 /* Lets recv wait by itself where the system can bound that wait. */
 static void wait_in_recv(int fd)
 {
-    struct timeval tick = { RECEIVE_TICK_US / 1000000, RECEIVE_TICK_US % 1000000 };
+    struct timeval tick = {RECEIVE_TICK_US / 1000000, RECEIVE_TICK_US % 1000000};
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) == 0)
         set_blocking(fd, 1);
@@ -507,7 +508,7 @@ static int highest_fd(void)
 
     if (!dir) {
         long limit = sysconf(_SC_OPEN_MAX);
-        return limit < 1 || limit > MOST_DESCRIPTORS ? MOST_DESCRIPTORS - 1 : (int)limit - 1;
+        return limit < 1 || limit > MOST_OPEN_FDS ? MOST_OPEN_FDS - 1 : (int)limit - 1;
     }
     for (struct dirent *entry; (entry = readdir(dir));) {
         int fd = atoi(entry->d_name);

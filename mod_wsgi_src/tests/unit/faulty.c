@@ -136,4 +136,4 @@ static int faulty_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return (int)count;
 }
 
-const wio_calls faulty_calls = { faulty_sendmsg, faulty_recv, faulty_poll };
+const wio_calls faulty_calls = {faulty_sendmsg, faulty_recv, faulty_poll};

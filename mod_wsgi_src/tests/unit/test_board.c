@@ -94,10 +94,10 @@ static void a_claim_has_one_winner(void)
 #define ROUNDS 20000
 
 typedef struct race {
-    wio_board         *board;
-    pthread_barrier_t  barrier;
-    atomic_int         wins[ROUNDS];
-    int                word;
+    wio_board *board;
+    pthread_barrier_t barrier;
+    atomic_int wins[ROUNDS];
+    int word;
 } race;
 
 static race the_race;
@@ -233,10 +233,14 @@ static void the_dead_are_swept(void)
 }
 
 static const tap_test tests[] = {
-    TAP_TEST(sizes_are_checked),       TAP_TEST(indexes_out_of_range_do_nothing),
-    TAP_TEST(rows_count_what_is_in_flight), TAP_TEST(a_claim_has_one_winner),
-    TAP_TEST(exactly_one_thread_wins_each_of_many_races), TAP_TEST(a_word_has_one_owner),
-    TAP_TEST(other_processes_see_the_same_board), TAP_TEST(the_dead_are_swept),
+    TAP_TEST(sizes_are_checked),
+    TAP_TEST(indexes_out_of_range_do_nothing),
+    TAP_TEST(rows_count_what_is_in_flight),
+    TAP_TEST(a_claim_has_one_winner),
+    TAP_TEST(exactly_one_thread_wins_each_of_many_races),
+    TAP_TEST(a_word_has_one_owner),
+    TAP_TEST(other_processes_see_the_same_board),
+    TAP_TEST(the_dead_are_swept),
 };
 
 TAP_MAIN(tests)

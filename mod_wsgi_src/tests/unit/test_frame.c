@@ -23,12 +23,19 @@ static uint8_t *exact_copy(const void *bytes, size_t len)
 
 /* --- frames ------------------------------------------------------------------------------------------------------ */
 
-static const struct { uint8_t type; uint32_t least, most; } lengths[] = {
-    { WIO_HELLO, sizeof(wio_hello), sizeof(wio_hello) }, { WIO_HEAD, sizeof(wio_request), MAX_HEAD },
-    { WIO_READ, 4, 4 },                                  { WIO_DATA, 0, WIO_MAX_DATA },
-    { WIO_RESPONSE, 9, WIO_MAX_RESPONSE },               { WIO_FILE, sizeof(wio_file), sizeof(wio_file) },
-    { WIO_END, sizeof(wio_end), sizeof(wio_end) },       { WIO_ABORT, 0, WIO_MAX_TEXT },
-    { WIO_RETRY, 0, 0 },
+static const struct {
+    uint8_t type;
+    uint32_t least, most;
+} lengths[] = {
+    {WIO_HELLO, sizeof(wio_hello), sizeof(wio_hello)},
+    {WIO_HEAD, sizeof(wio_request), MAX_HEAD},
+    {WIO_READ, 4, 4},
+    {WIO_DATA, 0, WIO_MAX_DATA},
+    {WIO_RESPONSE, 9, WIO_MAX_RESPONSE},
+    {WIO_FILE, sizeof(wio_file), sizeof(wio_file)},
+    {WIO_END, sizeof(wio_end), sizeof(wio_end)},
+    {WIO_ABORT, 0, WIO_MAX_TEXT},
+    {WIO_RETRY, 0, 0},
 };
 
 static int taken(uint8_t type, uint8_t flags, uint16_t arg, uint32_t len)
@@ -77,7 +84,7 @@ static void frame_types_and_reserved_bits_are_refused(void)
 /* A sealed HEAD frame with three variables and a body of four bytes. */
 static wio_request sealed_head(wio_buf *buf)
 {
-    wio_request request = { .id = 42, .content_length = 4, .flags = WIO_REQUEST_BODY_DONE, .word = 3, .vhost = 1 };
+    wio_request request = {.id = 42, .content_length = 4, .flags = WIO_REQUEST_BODY_DONE, .word = 3, .vhost = 1};
 
     wio_buf_init(buf, NULL, 0);
     wio_buf_reserve(buf, WIO_HEAD_ROOM);
@@ -107,7 +114,7 @@ static void head_opens_as_it_was_sealed(void)
     CHECK(memcmp(&sent, &got, sizeof got) == 0);
     CHECK(memcmp(body, "body", 4) == 0 && body + 4 == buf.data + buf.len);
 
-    wio_cursor cursor = { vars, vars + got.vars_len };
+    wio_cursor cursor = {vars, vars + got.vars_len};
     CHECK(wio_pair_next(&cursor, &pair) == 1 && strcmp(pair.key, "SERVER_NAME") == 0);
     CHECK(strcmp(pair.value, "example.org") == 0 && pair.flags == 0);
     CHECK(cursor.at == vars + got.fixed_len);
@@ -131,11 +138,18 @@ static void head_lengths_must_add_up(void)
         CHECK_THAT(result == -1, "taken although cut to %u bytes", cut);
     }
 
-    struct { uint32_t vars_len, body_len, fixed_len, flags; int64_t content_length; } wrong[] = {
-        { sent.vars_len + 1, 4, 0, 0, 4 },  { sent.vars_len, 5, 0, 0, 5 },
-        { sent.vars_len - 1, 4, 0, 0, 4 },  { UINT32_MAX, sent.vars_len + 5, 0, 0, -1 },
-        { sent.vars_len, 4, sent.vars_len + 1, 0, 4 }, { sent.vars_len, 4, 0, 4, 4 },
-        { sent.vars_len, 4, 0, 0, 3 },      { sent.vars_len, 4, 0, 0, -2 },
+    struct {
+        uint32_t vars_len, body_len, fixed_len, flags;
+        int64_t content_length;
+    } wrong[] = {
+        {sent.vars_len + 1, 4, 0, 0, 4},
+        {sent.vars_len, 5, 0, 0, 5},
+        {sent.vars_len - 1, 4, 0, 0, 4},
+        {UINT32_MAX, sent.vars_len + 5, 0, 0, -1},
+        {sent.vars_len, 4, sent.vars_len + 1, 0, 4},
+        {sent.vars_len, 4, 0, 4, 4},
+        {sent.vars_len, 4, 0, 0, 3},
+        {sent.vars_len, 4, 0, 0, -2},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         wio_request bad = sent;
@@ -155,7 +169,7 @@ static void head_lengths_must_add_up(void)
 /* Reads pairs to their end. How many, or -1 when malformed. Touches every byte that the decoder vouches for. */
 static int count_pairs(const uint8_t *bytes, size_t len)
 {
-    wio_cursor cursor = { bytes, bytes + len };
+    wio_cursor cursor = {bytes, bytes + len};
     wio_pair pair;
     int count = 0, more;
 
@@ -176,7 +190,7 @@ static void pairs_keep_order_doubles_and_zero_bytes(void)
     CHECK(wio_pair_put(&buf, WIO_PAIR_HIDDEN, "", 0, "a\0b", 3) == 0);
     CHECK(wio_pair_put(&buf, 0, "K", 1, "1", 1) == 0);
     CHECK(wio_pair_put(&buf, 0, "K", 1, "2", 1) == 0);
-    wio_cursor cursor = { buf.data, buf.data + buf.len };
+    wio_cursor cursor = {buf.data, buf.data + buf.len};
     CHECK(wio_pair_next(&cursor, &pair) == 1 && pair.key_len == 0 && memcmp(pair.value, "a\0b", 4) == 0);
     CHECK(wio_pair_next(&cursor, &pair) == 1 && pair.value[0] == '1');
     CHECK(wio_pair_next(&cursor, &pair) == 1 && pair.value[0] == '2');
@@ -352,13 +366,20 @@ static void mutated_responses_never_lead_outside(void)
 }
 
 static const tap_test tests[] = {
-    TAP_TEST(frame_lengths_are_bounded_for_each_type), TAP_TEST(frame_types_and_reserved_bits_are_refused),
-    TAP_TEST(head_opens_as_it_was_sealed),             TAP_TEST(head_lengths_must_add_up),
-    TAP_TEST(pairs_keep_order_doubles_and_zero_bytes), TAP_TEST(pairs_too_long_are_refused),
-    TAP_TEST(pairs_cut_anywhere_are_malformed),        TAP_TEST(mutated_pairs_never_lead_outside),
-    TAP_TEST(response_opens_as_it_was_built),          TAP_TEST(response_refuses_what_could_inject),
-    TAP_TEST(response_count_must_be_right),            TAP_TEST(response_with_a_zero_byte_is_refused),
-    TAP_TEST(response_cut_anywhere_is_refused),        TAP_TEST(mutated_responses_never_lead_outside),
+    TAP_TEST(frame_lengths_are_bounded_for_each_type),
+    TAP_TEST(frame_types_and_reserved_bits_are_refused),
+    TAP_TEST(head_opens_as_it_was_sealed),
+    TAP_TEST(head_lengths_must_add_up),
+    TAP_TEST(pairs_keep_order_doubles_and_zero_bytes),
+    TAP_TEST(pairs_too_long_are_refused),
+    TAP_TEST(pairs_cut_anywhere_are_malformed),
+    TAP_TEST(mutated_pairs_never_lead_outside),
+    TAP_TEST(response_opens_as_it_was_built),
+    TAP_TEST(response_refuses_what_could_inject),
+    TAP_TEST(response_count_must_be_right),
+    TAP_TEST(response_with_a_zero_byte_is_refused),
+    TAP_TEST(response_cut_anywhere_is_refused),
+    TAP_TEST(mutated_responses_never_lead_outside),
 };
 
 TAP_MAIN(tests)

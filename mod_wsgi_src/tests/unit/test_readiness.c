@@ -106,7 +106,7 @@ static void a_waiter_sees_what_is_added_while_it_waits(void)
     CHECK(set);
     pair(ends);
     say(ends[1]);
-    void *both[2] = { set, &ends[0] };
+    void *both[2] = {set, &ends[0]};
     pthread_create(&thread, NULL, arm_later, both);
     CHECK(wio_ready_wait(set, 5000) == ends[0]);
     pthread_join(thread, NULL);
@@ -149,8 +149,8 @@ static void wake_ends_every_wait_now_and_later(void)
 
 static struct {
     wio_ready *set;
-    int        near[PAIRS], far[PAIRS];
-    atomic_int busy[1024];  /* by descriptor: two threads on one at a time would be wrong */
+    int near[PAIRS], far[PAIRS];
+    atomic_int busy[1024]; /* by descriptor: two threads on one at a time would be wrong */
     atomic_int heard;
 } crowd;
 
@@ -246,9 +246,12 @@ static void descriptors_may_come_and_go_while_others_wait(void)
 }
 
 static const tap_test tests[] = {
-    TAP_TEST(an_event_is_given_once_until_armed_again),   TAP_TEST(removed_and_unknown_descriptors_are_silent),
-    TAP_TEST(nothing_leaks),                              TAP_TEST(a_waiter_sees_what_is_added_while_it_waits),
-    TAP_TEST(wake_ends_every_wait_now_and_later),         TAP_TEST(each_event_goes_to_one_of_many_threads),
+    TAP_TEST(an_event_is_given_once_until_armed_again),
+    TAP_TEST(removed_and_unknown_descriptors_are_silent),
+    TAP_TEST(nothing_leaks),
+    TAP_TEST(a_waiter_sees_what_is_added_while_it_waits),
+    TAP_TEST(wake_ends_every_wait_now_and_later),
+    TAP_TEST(each_event_goes_to_one_of_many_threads),
     TAP_TEST(descriptors_may_come_and_go_while_others_wait),
 };
 

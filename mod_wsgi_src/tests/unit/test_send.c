@@ -9,10 +9,10 @@
 
 #define BLOCKS 40
 
-static uint8_t  source[1 << 15];
+static uint8_t source[1 << 15];
 static struct iovec vec[BLOCKS];
 
-static const faulty_plan no_faults = { .break_at = -1 };
+static const faulty_plan no_faults = {.break_at = -1};
 
 /* Cuts the first bytes of the source into `count` blocks of seeded sizes, empty ones among them. Returns the bytes. */
 static size_t cut(int count, size_t most, unsigned *seed)
@@ -48,7 +48,7 @@ static int arrived(size_t len)
 
 static void every_limit_with_every_number_of_blocks(void)
 {
-    const int limits[] = { 1, 2, 3, 16, 64, 1024, INT_MAX };
+    const int limits[] = {1, 2, 3, 16, 64, 1024, INT_MAX};
     unsigned seed = 3;
 
     fill_source();
@@ -67,7 +67,7 @@ static void every_limit_with_every_number_of_blocks(void)
 
 static void an_unknown_limit_counts_as_sixteen(void)
 {
-    const int unknown[] = { 0, -1, INT_MIN };
+    const int unknown[] = {0, -1, INT_MIN};
     unsigned seed = 4;
 
     for (size_t i = 0; i < 3; i++) {
@@ -75,7 +75,7 @@ static void an_unknown_limit_counts_as_sixteen(void)
         plan.system_limit = 16;
         cut(BLOCKS, 0, &seed);
         for (int block = 0; block < BLOCKS; block++)
-            vec[block] = (struct iovec){ source + block, 1 };
+            vec[block] = (struct iovec){source + block, 1};
         faulty_begin(&plan);
         CHECK(send_vector(BLOCKS, unknown[i], -1, 0) == 0 && arrived(BLOCKS));
         CHECK(faulty.most_blocks == 16);
@@ -96,7 +96,7 @@ static void a_limit_above_the_system_s_is_refused_by_it(void)
 
 static void short_writes_and_interruptions_at_every_byte(void)
 {
-    const size_t most[] = { 1, 7 };
+    const size_t most[] = {1, 7};
     unsigned seed = 6;
 
     for (int fault = 0; fault < 3; fault++) {
@@ -117,7 +117,7 @@ static void short_writes_and_interruptions_at_every_byte(void)
 
 static void a_peer_that_goes_half_way_is_told(void)
 {
-    const int reasons[] = { EPIPE, ECONNRESET };
+    const int reasons[] = {EPIPE, ECONNRESET};
     unsigned seed = 7;
 
     for (long at = 0; at < 60; at++) {
@@ -149,7 +149,7 @@ static void empty_vectors_cost_no_call(void)
 {
     faulty_begin(&no_faults);
     for (int i = 0; i < BLOCKS; i++)
-        vec[i] = (struct iovec){ NULL, 0 };
+        vec[i] = (struct iovec){NULL, 0};
     CHECK(send_vector(BLOCKS, 16, -1, 0) == 0 && send_vector(0, 16, -1, 0) == 0);
     CHECK(faulty.calls == 0);
     CHECK(send_vector(BLOCKS, 16, 5, 0) == -1 && errno == EINVAL);
@@ -162,8 +162,8 @@ static void a_descriptor_travels_once_with_the_first_byte(void)
         plan.most = 1;
         plan.interrupt = fault == 1;
         plan.again = fault == 2;
-        vec[0] = (struct iovec){ NULL, 0 };
-        vec[1] = (struct iovec){ source, 5 };
+        vec[0] = (struct iovec){NULL, 0};
+        vec[1] = (struct iovec){source, 5};
         faulty_begin(&plan);
         CHECK(send_vector(2, 16, 0, 0) == 0 && arrived(5));
         CHECK(faulty.descriptors == 1 && faulty.descriptor_at == 0);
@@ -177,16 +177,16 @@ static void a_deadline_ends_the_wait(void)
     plan.again = 1;
     plan.never_ready = 1;
     faulty_begin(&plan);
-    vec[0] = (struct iovec){ source, 100 };
+    vec[0] = (struct iovec){source, 100};
     CHECK(send_vector(1, 16, -1, wio_now_us() + 5000) == -1 && errno == ETIMEDOUT);
     faulty_begin(&plan);
-    vec[0] = (struct iovec){ source, 100 };
+    vec[0] = (struct iovec){source, 100};
     CHECK(send_vector(1, 16, -1, 1) == -1 && errno == ETIMEDOUT);
 }
 
 static void bytes_out_are_bytes_in_for_any_schedule(void)
 {
-    const int limits[] = { 1, 2, 3, 15, 16, 17, -1, 1024 };
+    const int limits[] = {1, 2, 3, 15, 16, 17, -1, 1024};
 
     fill_source();
     for (long round = 1; round <= tap_rounds(100000); round++) {
@@ -266,13 +266,20 @@ static void the_limit_is_useful_and_constant(void)
 }
 
 static const tap_test tests[] = {
-    TAP_TEST(every_limit_with_every_number_of_blocks),      TAP_TEST(an_unknown_limit_counts_as_sixteen),
-    TAP_TEST(a_limit_above_the_system_s_is_refused_by_it),  TAP_TEST(short_writes_and_interruptions_at_every_byte),
-    TAP_TEST(a_peer_that_goes_half_way_is_told),            TAP_TEST(a_write_that_takes_nothing_does_not_spin),
-    TAP_TEST(empty_vectors_cost_no_call),                   TAP_TEST(a_descriptor_travels_once_with_the_first_byte),
-    TAP_TEST(a_deadline_ends_the_wait),                     TAP_TEST(bytes_out_are_bytes_in_for_any_schedule),
-    TAP_TEST(exact_reads_survive_any_schedule),             TAP_TEST(an_early_end_is_told_from_a_clean_one),
-    TAP_TEST(a_read_deadline_ends_the_wait),                TAP_TEST(the_limit_is_useful_and_constant),
+    TAP_TEST(every_limit_with_every_number_of_blocks),
+    TAP_TEST(an_unknown_limit_counts_as_sixteen),
+    TAP_TEST(a_limit_above_the_system_s_is_refused_by_it),
+    TAP_TEST(short_writes_and_interruptions_at_every_byte),
+    TAP_TEST(a_peer_that_goes_half_way_is_told),
+    TAP_TEST(a_write_that_takes_nothing_does_not_spin),
+    TAP_TEST(empty_vectors_cost_no_call),
+    TAP_TEST(a_descriptor_travels_once_with_the_first_byte),
+    TAP_TEST(a_deadline_ends_the_wait),
+    TAP_TEST(bytes_out_are_bytes_in_for_any_schedule),
+    TAP_TEST(exact_reads_survive_any_schedule),
+    TAP_TEST(an_early_end_is_told_from_a_clean_one),
+    TAP_TEST(a_read_deadline_ends_the_wait),
+    TAP_TEST(the_limit_is_useful_and_constant),
 };
 
 TAP_MAIN(tests)

@@ -120,12 +120,12 @@ static void a_connection_carries_bytes_and_the_peer_s_uid(void)
     CHECK(wio_peer_uid(server, &uid) == 0 && uid == geteuid());
     wio_set_buffers(client, 0, 0);
 
-    struct iovec block = { "hello", 5 };
+    struct iovec block = {"hello", 5};
     CHECK(wio_send_all(&wio_system, client, &block, 1, 16, -1, deadline) == 0);
     CHECK(wio_recv_all(&wio_system, server, got, 5, deadline) == 0 && memcmp(got, "hello", 5) == 0);
     close(client);
     CHECK(wio_recv(&wio_system, server, got, 1, deadline) == 0);
-    block = (struct iovec){ "x", 1 };
+    block = (struct iovec){"x", 1};
     CHECK(wio_send_all(&wio_system, server, &block, 1, 16, -1, deadline) == -1 && errno == EPIPE);
     close(server);
     close(listener);
@@ -174,7 +174,7 @@ static void deadlines_are_kept_on_both_kinds_of_descriptor(void)
     begin();
     int listener = listen_here(5), client = wio_connect(path, 0), server = wio_accept(listener);
     CHECK(client >= 0 && server >= 0);
-    const int waits[] = { 20, 1040 };
+    const int waits[] = {20, 1040};
     for (int i = 0; i < 2; i++) {
         in_ms(waits[i], &deadline);
         CHECK(wio_recv(&wio_system, client, &byte, 1, deadline) == -1 && errno == ETIMEDOUT);
@@ -189,7 +189,7 @@ static void deadlines_are_kept_on_both_kinds_of_descriptor(void)
     int result = 0;
     in_ms(50, &deadline);
     while (result == 0) {
-        struct iovec vec = { block, sizeof block };
+        struct iovec vec = {block, sizeof block};
         result = wio_send_all(&wio_system, client, &vec, 1, 16, -1, deadline);
     }
     CHECK(errno == ETIMEDOUT && wio_now_us() >= deadline);
@@ -204,7 +204,7 @@ static void *write_slowly(void *argument)
     int fd = *(int *)argument;
 
     for (char c = 'a'; c <= 'j'; c++) {
-        struct iovec vec = { &c, 1 };
+        struct iovec vec = {&c, 1};
         wio_send_all(&wio_system, fd, &vec, 1, 16, -1, 0);
         poll(NULL, 0, 2);
     }
@@ -233,10 +233,10 @@ static void send_descriptors(int fd, const int *fds, int count)
 {
     union {
         struct cmsghdr align;
-        char           bytes[CMSG_SPACE(20 * sizeof(int))];
+        char bytes[CMSG_SPACE(20 * sizeof(int))];
     } control;
-    struct iovec vec = { "x", 1 };
-    struct msghdr msg = { .msg_iov = &vec, .msg_iovlen = 1, .msg_control = control.bytes };
+    struct iovec vec = {"x", 1};
+    struct msghdr msg = {.msg_iov = &vec, .msg_iovlen = 1, .msg_control = control.bytes};
 
     memset(&control, 0, sizeof control);
     msg.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
@@ -256,7 +256,7 @@ static void a_passed_descriptor_arrives_with_its_bytes(void)
     int before = tap_open_fds();
 
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(files) == 0);
-    struct iovec vec[2] = { { "ab", 2 }, { "cd", 2 } };
+    struct iovec vec[2] = {{"ab", 2}, {"cd", 2}};
     CHECK(wio_send_all(&wio_system, ends[0], vec, 2, 1, files[1], 0) == 0);
     CHECK(wio_recv_fd(ends[1], buf, 1, &got, 0) == 1 && got >= 0 && buf[0] == 'a');
     CHECK(fcntl(got, F_GETFD) & FD_CLOEXEC);
@@ -320,7 +320,7 @@ static void everything_else_is_closed(void)
     int status;
 
     if (child == 0) {
-        int keep[3] = { 40, -1, 900 };
+        int keep[3] = {40, -1, 900};
         dup2(1, 40);
         dup2(1, 41);
         dup2(1, 900);
@@ -334,12 +334,18 @@ static void everything_else_is_closed(void)
 }
 
 static const tap_test tests[] = {
-    TAP_TEST(a_listener_is_private_and_close_on_exec),        TAP_TEST(a_listener_replaces_only_an_abandoned_socket),
-    TAP_TEST(a_listener_never_removes_another_kind_of_file),  TAP_TEST(names_that_do_not_fit_are_refused),
-    TAP_TEST(a_connection_carries_bytes_and_the_peer_s_uid),  TAP_TEST(nobody_there_is_told_at_once),
-    TAP_TEST(a_full_backlog_is_waited_for_until_the_deadline), TAP_TEST(deadlines_are_kept_on_both_kinds_of_descriptor),
-    TAP_TEST(a_slow_peer_is_waited_for),                      TAP_TEST(a_passed_descriptor_arrives_with_its_bytes),
-    TAP_TEST(surplus_descriptors_are_closed),                 TAP_TEST(nothing_leaks_on_the_ways_that_fail),
+    TAP_TEST(a_listener_is_private_and_close_on_exec),
+    TAP_TEST(a_listener_replaces_only_an_abandoned_socket),
+    TAP_TEST(a_listener_never_removes_another_kind_of_file),
+    TAP_TEST(names_that_do_not_fit_are_refused),
+    TAP_TEST(a_connection_carries_bytes_and_the_peer_s_uid),
+    TAP_TEST(nobody_there_is_told_at_once),
+    TAP_TEST(a_full_backlog_is_waited_for_until_the_deadline),
+    TAP_TEST(deadlines_are_kept_on_both_kinds_of_descriptor),
+    TAP_TEST(a_slow_peer_is_waited_for),
+    TAP_TEST(a_passed_descriptor_arrives_with_its_bytes),
+    TAP_TEST(surplus_descriptors_are_closed),
+    TAP_TEST(nothing_leaks_on_the_ways_that_fail),
     TAP_TEST(everything_else_is_closed),
 };
 

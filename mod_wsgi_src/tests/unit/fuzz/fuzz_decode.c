@@ -6,10 +6,10 @@
 
 #include "../../../module/transport/frame.h"
 
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
+#define REQUIRE(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            abort();                                                                                                   \
     } while (0)
 
 /* Appends what a cursor gives to `buf`. The number of pairs, or -1 when malformed. */
@@ -31,7 +31,7 @@ static void pairs(const uint8_t *data, size_t size)
     wio_buf buf;
 
     wio_buf_init(&buf, NULL, 0);
-    if (copy_pairs((wio_cursor){ data, data + size }, &buf) > 0)
+    if (copy_pairs((wio_cursor){data, data + size}, &buf) > 0)
         REQUIRE(buf.len == size && memcmp(buf.data, data, size) == 0);
     wio_buf_free(&buf);
 }
@@ -82,10 +82,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data++;
     size--;
     switch (data[-1] % 4) {
-    case 0: frame(data, size); break;
-    case 1: head(data, size); break;
-    case 2: response(data, size); break;
-    default: pairs(data, size); break;
+    case 0:
+        frame(data, size);
+        break;
+    case 1:
+        head(data, size);
+        break;
+    case 2:
+        response(data, size);
+        break;
+    default:
+        pairs(data, size);
+        break;
     }
     return 0;
 }

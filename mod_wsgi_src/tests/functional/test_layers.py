@@ -19,7 +19,7 @@ APACHE_HEADER = re.compile(r"^(httpd|http_|ap_|apr|util_|mod_|mpm_|unixd|scorebo
 
 
 def includes(path: Path) -> list[tuple[str, str]]:
-    return [(kind, name) for kind, name in INCLUDE.findall(path.read_text(encoding="utf-8"))]
+    return INCLUDE.findall(path.read_text(encoding="utf-8"))
 
 
 def local_target(path: Path, name: str) -> Path | None:
