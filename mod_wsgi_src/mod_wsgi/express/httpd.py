@@ -61,7 +61,7 @@ def locate(
     """
     try:
         facts = facts or server.facts()
-    except server.NotBuilt as error:
+    except server.NotBuiltError as error:
         raise HttpdError(str(error)) from None
     found = _choose(choice, environ, repair, facts)
     _check_magic(found, facts)
@@ -95,8 +95,8 @@ def _choose(choice: str, environ: Mapping[str, str], repair: bool, facts: server
             why = f"neither {recorded} nor a bundled httpd is there"
             return _of_executable(executable, "search", why, repair)
     raise HttpdError(
-        f"no httpd: {recorded}, which the module was built against, is not there, nor is apache2 or httpd in PATH or the "
-        "usual places. Install Apache httpd 2.4, or give this Python one of its own: "
+        f"no httpd: {recorded}, which the module was built against, is not there, nor is apache2 or httpd in PATH or "
+        "the usual places. Install Apache httpd 2.4, or give this Python one of its own: "
         f"{sys.executable} -m pip install {installation.BUNDLE_DISTRIBUTION}"
     )
 
@@ -133,7 +133,7 @@ def _describe(config_vars: str) -> installation.Installation:
 def _repair(root: str, dry_run: bool = False) -> bundle.Report:
     try:
         return bundle.repair(root, dry_run)
-    except bundle.Unsafe as error:
+    except bundle.UnsafeError as error:
         raise HttpdError(str(error)) from None
 
 
@@ -171,8 +171,8 @@ def _config_vars_of_bundle(executable: str) -> str | None:
 
 
 def _ask(executable: str) -> tuple[str, tuple[int, int]]:
-    """Version and module magic number of an httpd, from its own mouth. It reads no configuration of the machine; its exit
-    code says nothing, since without configuration it misses an MPM."""
+    """Version and module magic number of an httpd, from its own mouth. It reads no configuration of the machine; its
+    exit code says nothing, since without configuration it misses an MPM."""
     try:
         done = subprocess.run(
             [executable, "-V", "-f", os.devnull],

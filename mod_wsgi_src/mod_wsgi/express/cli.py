@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of mod_wsgi-express, built from the table of options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn, Sequence
+
+from .. import server as package
+from ..server import bundle
+from . import httpd as finder
+from . import install, model, places, plan, preflight, server, settings
+from .errors import ExpressError, UsageError
+from .httpd import Httpd
+from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
+
+PROGRAM = "mod_wsgi-express"
+TAKES_OPTIONS = {
+    "start-server": "Set up a server and run it in the foreground.",
+    "setup-server": "Set up a server; its apachectl starts it.",
+    "plan": "Say what setup-server would write and which action follows. Touches nothing.",
+}
+OTHERS = {
+    "module-config": "Print the httpd directives that load the module.",
+    "module-location": "Print the path of the module.",
+    "install-module": "Copy the module to a directory and print the directives for it.",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line; unknown options get a suggestion."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+class _Refuse(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise settings.not_yet(self.option_strings[0].lstrip("-"))
+
+
+def _help(option: Option) -> str:
+    text = option.help.replace("%", "%%")
+    default = option.default
+    return text if default in (None, (), False) else f"{text} Default: {str(default).replace('%', '%%')}."
+
+
+def _add(group: Any, option: Option, spelled: str, help: str) -> None:
+    if option.is_flag:
+        group.add_argument(f"--{spelled}", dest=option.key, action="store_true", help=help)
+        return
+    count = len(option.types)
+    group.add_argument(
+        f"--{spelled}",
+        dest=option.key,
+        action="append" if option.repeatable else "store",
+        nargs=count if count > 1 else None,
+        metavar=option.metavar if count > 1 else option.metavar[0],
+        help=help,
+    )
+
+
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("entry", nargs="*", help="script, module or directory; see --application-type")
+    parser.add_argument(
+        "--options-file", metavar="FILE",
+        help='JSON {"entry": ..., "options": {...}} instead of, or below, options here; - is standard input.',
+    )  # fmt: skip
+    titles = dict.fromkeys(option.group for option in OPTIONS)
+    groups = {title: parser.add_argument_group(title) for title in titles}
+    for option in OPTIONS:
+        _add(groups[option.group], option, option.name, _help(option))
+    for alias, name in ALIASES.items():
+        _add(parser, BY_NAME[name], alias, argparse.SUPPRESS)
+    for name in sorted(NOT_YET):
+        parser.add_argument(f"--{name}", nargs="?", action=_Refuse, help=argparse.SUPPRESS)
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog=PROGRAM, description="An Apache httpd of its own for one WSGI application.")
+    commands = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
+    for name, text in TAKES_OPTIONS.items():
+        made = commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS)
+        _add_table(made)
+        if name == "plan":
+            made.add_argument("--json", action="store_true", help="print one JSON object")
+    for name, text in OTHERS.items():
+        made = commands.add_parser(name, help=text, description=text)
+        if name == "install-module":
+            made.add_argument("--modules-directory", metavar="DIRECTORY", help="where to; default is that of the httpd found")
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = make_parser()
+    found, unknown = parser.parse_known_args([os.path.expandvars(word) for word in arguments])
+    if not found.command:
+        raise UsageError(f"no command; give one of {', '.join([*TAKES_OPTIONS, *OTHERS])}, or --help")
+    if unknown:
+        name = unknown[0].lstrip("-").partition("=")[0]
+        raise UsageError(f"{unknown[0]}: no such option of {found.command}{settings.did_you_mean(name)}")
+    return found
+
+
+def _httpd(values: settings.Settings | None, repair: bool = True) -> Httpd:
+    """The httpd to use. `repair` False writes nothing, and refuses one that is not safe to start as it is."""
+    executable = values.httpd_executable if values else None
+    environ = {**os.environ, "HTTPD": str(executable)} if executable else os.environ
+    try:
+        found = finder.locate(environ=environ, repair=repair)
+    except finder.HttpdError as error:
+        raise ExpressError(str(error)) from None
+    if not repair and found.library_path and bundle.repair(str(Path(found.library_path).parent), dry_run=True).changed:
+        raise ExpressError(f"{found.executable}: not safe to start yet; run {sys.executable} -m mod_wsgi.express.httpd repair")
+    if values and values.modules_directory:
+        found = dataclasses.replace(found, modules_directory=str(values.modules_directory))
+    return found
+
+
+def _module() -> Path:
+    try:
+        return Path(package.module_path())
+    except package.NotBuiltError as error:
+        raise ExpressError(str(error)) from None
+
+
+def _model(found: argparse.Namespace, repair: bool) -> model.Model:
+    raw = {key: value for key, value in vars(found).items() if key in {option.key for option in OPTIONS}}
+    entries = list(getattr(found, "entry", []) or [])
+    if "options_file" in found:
+        entry, options = settings.read_options_file(found.options_file)
+        raw = {**{key.replace("-", "_"): value for key, value in options.items()}, **raw}
+        entries = entries or ([entry] if entry is not None else [])
+    if len(entries) > 1:
+        raise UsageError(f"entry point: {entries[1]!r} is one too many, {entries[0]!r} was given already; give one")
+    values = settings.read_settings(raw)
+    return model.build(values, entries[0] if entries else None, _httpd(values, repair), _module())
+
+
+def _set_up(found: argparse.Namespace) -> int:
+    made = _model(found, repair=True)
+    starts = found.command == "start-server" and not made.setup_only
+    if starts:
+        preflight.check_not_running(made)
+        preflight.check_port(made)
+    server.set_up(made)
+    print(server.summary(made), end="", flush=True)
+    return server.start(made) if starts else 0
+
+
+def _plan(found: argparse.Namespace) -> int:
+    made = _model(found, repair=False)
+    preflight.check_root(made)
+    preflight.check_readable(made)
+    preflight.check_configuration(made)
+    result = plan.make_plan(made)
+    if "json" in found:
+        print(json.dumps(result, indent=2, sort_keys=True))
+        return 0
+    for file in result["files"]:
+        print(f"{file['state']:<7} {file['path']}")
+        print(file["diff"], end="")
+    print(f"action={result['action']} would_interrupt={str(result['would_interrupt']).lower()}")
+    for reason in result["reasons"]:
+        print(f"  {reason}")
+    return 0
+
+
+def _install(found: argparse.Namespace) -> int:
+    directory = found.modules_directory or _httpd(None).modules_directory
+    print(install.module_config(install.install_module(_module(), Path(os.path.abspath(directory)))), end="")
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    found = parse(arguments)
+    if found.command == "module-location":
+        print(_module())
+    elif found.command == "module-config":
+        print(install.module_config(_module()), end="")
+    elif found.command == "install-module":
+        return _install(found)
+    elif found.command == "plan":
+        return _plan(found)
+    else:
+        return _set_up(found)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return run(given)
+    except ExpressError as error:
+        command = given[0] if given and given[0] in {**TAKES_OPTIONS, **OTHERS} else ""
+        print(f"{' '.join(filter(None, [PROGRAM, command]))}: {error}", file=sys.stderr)
+        return error.exit_code

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks before anything is written or started: what would make httpd or a daemon fail later, said in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import places, processes
+from .accounts import Account, first_obstacle
+from .errors import ExpressError, bad_option
+from .files import render
+from .model import Model
+
+CONFIGTEST_SECONDS = 60
+
+
+def check_root(model: Model) -> None:
+    places.check_trusted("server-root", model.server_root)
+    if model.settings.log_directory:
+        _check_place("log-directory", model.log_directory)
+    _check_place("pid-file", model.pid_file.parent if model.settings.pid_file else model.server_root)
+
+
+def _check_place(option: str, directory: Path) -> None:
+    """A directory that is there must be writable; one that is not yet must be possible."""
+    there = next(path for path in [directory, *directory.parents] if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise bad_option(option, str(directory), f"cannot be used, {there} is not a directory this user may write to")
+
+
+def check_readable(model: Model) -> None:
+    """As root: the users that daemons run as can reach what they need."""
+    if model.account is None:
+        return
+    needs: list[tuple[str, Account, Path]] = []
+    who = model.account
+    if model.entry.kind != "static":
+        needs += [("virtual environment", who, model.python_home), ("--working-directory", who, model.work_directory)]
+    if model.entry.path:
+        needs.append(("entry point", who, model.entry.path))
+    if model.settings.document_root:
+        needs.append(("--document-root", who, model.settings.document_root))
+    needs += [("--url-alias", who, path) for _, path in model.url_alias]
+    needs += [("--python-path", who, path) for path in model.python_path]
+    needs += [("--service-script", service.account or who, service.script) for service in model.services]
+    there = next(path for path in [model.server_root, *model.server_root.parents] if path.exists())
+    needs.append(("--server-root", who, there))
+    for what, account, path in needs:
+        obstacle = first_obstacle(account, path)
+        if obstacle:
+            raise ExpressError(
+                f"{what}: user {account.user!r} cannot reach {str(path)!r}, {str(obstacle)!r} keeps it out; "
+                "give access to it or use another place"
+            )
+
+
+def check_port(model: Model) -> None:
+    """Nobody else listens where this server will."""
+    host = (model.settings.host or "").strip("[]")
+    try:
+        found = socket.getaddrinfo(host or None, model.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise bad_option("host", model.settings.host, f"cannot be resolved ({error.strerror}); give an address") from None
+    for family, kind, protocol, _, address in found:
+        try:
+            probe = socket.socket(family, kind, protocol)
+        except OSError:
+            continue  # no IPv6 on this machine
+        with probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(address)
+                probe.listen(1)
+            except OSError as error:
+                _explain_bind(model, error, not host and family == socket.AF_INET6)
+
+
+def _explain_bind(model: Model, error: OSError, optional: bool) -> None:
+    if error.errno == errno.EADDRINUSE:
+        raise ExpressError(f"--port: {model.port} is in use on {model.address}; stop what listens there or give another port")
+    if error.errno == errno.EACCES:
+        raise ExpressError(f"--port: {model.port} needs the superuser; give one above 1023 or start as root")
+    if error.errno == errno.EADDRNOTAVAIL and not optional:
+        raise ExpressError(f"--host: {model.settings.host!r} is no address of this machine; give one of its own")
+
+
+def check_not_running(model: Model) -> None:
+    pid = processes.server_pid(model.pid_file, model.conf)
+    if pid:
+        raise ExpressError(f"--server-root: the server in {str(model.server_root)!r} runs already (pid {pid}); stop it first")
+
+
+def check_configuration(model: Model) -> None:
+    """httpd itself reads the configuration, in a scratch directory: the live one stays untouched when it refuses."""
+    scratch = Path(tempfile.mkdtemp(prefix="mod_wsgi-express-"))
+    try:
+        trial = dataclasses.replace(model, server_root=scratch)
+        (scratch / "htdocs").mkdir()
+        for file in render(trial):
+            if not file.once:
+                file.write()
+        done = subprocess.run(
+            [model.httpd.executable, "-t", "-f", str(trial.conf)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=CONFIGTEST_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExpressError(f"{model.httpd.executable} -t: {error}; see --httpd-executable") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        text = " ".join(lines).replace(str(scratch), str(model.server_root))
+        raise ExpressError(f"{model.httpd.executable} refuses the configuration: {text or f'exit code {done.returncode}'}")

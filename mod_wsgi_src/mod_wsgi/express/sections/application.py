@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application and the service scripts: every directive of our own module."""
+
+from __future__ import annotations
+
+from ..accounts import Account
+from ..conf import directive, on_off, option, quote, section, spread
+from ..model import Model, Service
+from .logging import error_log
+
+# A port nobody listens on: the virtual host lends its error log to a service and never gets a request.
+NO_PORT = "127.0.0.1:1"
+
+
+def _identity(account: Account | None) -> list[str]:
+    return [option("user", account.user), option("group", account.group)] if account else []
+
+
+def _python(model: Model) -> list[str]:
+    """What application and service daemons have in common."""
+    lines = [option("home", model.work_directory), option("lang", model.locale), option("locale", model.locale)]
+    if model.python_path:
+        lines.append(option("python-path", ":".join(str(path) for path in model.python_path)))
+    return lines
+
+
+def _daemon(model: Model) -> list[str]:
+    parts = ["display-name=%{GROUP}", *_identity(model.account), *_python(model)]
+    if model.processes is not None:
+        parts.append(option("processes", model.processes))
+    parts += [option("threads", model.threads), option("listen-backlog", model.daemon_backlog)]
+    for name in (
+        "queue-timeout", "connect-timeout", "socket-timeout", "request-timeout", "startup-timeout", "graceful-timeout",
+        "eviction-timeout", "shutdown-timeout", "deadlock-timeout", "inactivity-timeout", "maximum-requests",
+    ):  # fmt: skip
+        parts.append(option(name, getattr(model, name.replace("-", "_"))))
+    for name in ("send-buffer-size", "receive-buffer-size", "header-buffer-size"):
+        if name in model.settings.given:
+            parts.append(option(name, getattr(model, name.replace("-", "_"))))
+    return spread(f"WSGIDaemonProcess {quote(model.group_name)}", parts)
+
+
+def _target(model: Model) -> list[str]:
+    return [option("process-group", model.group_name), option("application-group", model.application_group)]
+
+
+def python(model: Model) -> list[str]:
+    if model.entry.kind == "static" and not model.services:
+        return []
+    lines = [directive("WSGIPythonHome", model.python_home), f"WSGIRestrictEmbedded {on_off(not model.embedded_mode)}"]
+    if not model.embedded_mode:
+        lines.append(directive("WSGISocketPrefix", model.socket_directory / "wsgi"))
+    elif model.python_path:
+        lines.append(directive("WSGIPythonPath", ":".join(str(path) for path in model.python_path)))
+    return lines
+
+
+def application(model: Model) -> list[str]:
+    if model.entry.kind == "static":
+        return []
+    lines = [] if model.embedded_mode else _daemon(model)
+    lines += [
+        f"WSGICallableObject {model.entry.callable if model.entry.kind == 'script' else 'application'}",
+        "WSGIPassAuthorization On",
+        f"WSGIScriptReloading {on_off(not model.disable_reloading)}",
+        f"WSGIChunkedRequest {on_off(model.chunked_request)}",
+        f"WSGIMapHEADToGET {model.map_head_to_get}",
+        f"WSGIEnableSendfile {on_off(model.enable_sendfile)}",
+    ]
+    if model.script != model.handler:
+        # Sets up the process; the alias below then loads the script itself.
+        lines += spread(directive("WSGIImportScript", model.handler), _target(model))
+    lines += spread(directive("WSGIScriptAlias", model.mount_point, model.script), _target(model))
+    inside = section(f"Files {quote(model.script.name)}", ["Require all granted"])
+    return lines + section(f"Directory {quote(model.script.parent)}", inside)
+
+
+def _service(model: Model, service: Service) -> list[str]:
+    parts = ["display-name=%{GROUP}", *_identity(service.account or model.account), *_python(model)]
+    parts += ["processes=1", "threads=0", option("shutdown-timeout", model.shutdown_timeout)]
+    target = [option("process-group", service.group), "application-group=%{GLOBAL}"]
+    lines = [
+        *spread(f"WSGIDaemonProcess {quote(service.group)}", parts),
+        *spread(directive("WSGIImportScript", model.service_handler), target),
+        *spread(directive("WSGIImportScript", service.script), target),
+    ]
+    if not service.log:
+        return lines
+    name = f"ServerName {service.name}.service.invalid"
+    return section(f"VirtualHost {NO_PORT}", [name, error_log(model, service.log), *lines])
+
+
+def services(model: Model) -> list[str]:
+    return [line for service in model.services for line in _service(model, service)]

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What httpd serves by itself: files below the document root, aliases, other servers; and who may ask at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..conf import directive, only_if, quote, section
+from ..model import Model
+
+
+def _options(model: Model) -> str:
+    return "Options FollowSymLinks Indexes" if model.directory_listing else "Options FollowSymLinks"
+
+
+def default_deny(model: Model) -> list[str]:
+    return section('Directory "/"', ["AllowOverride None", "Options FollowSymLinks", "Require all denied"])
+
+
+def _grant(path: Path, lines: list[str]) -> list[str]:
+    return section(f"Directory {quote(path)}", [*lines, "Require all granted"])
+
+
+def types(model: Model) -> list[str]:
+    lines = [directive("TypesConfig", model.mime_types)]
+    if model.directory_index:
+        lines.append(directive("DirectoryIndex", model.directory_index))
+    elif model.directory_listing:
+        lines.append("DirectoryIndex disabled")
+    return lines
+
+
+def _existing_files(model: Model) -> list[str]:
+    """Requests for what exists below the document root never reach the application."""
+    wanted = '"%{DOCUMENT_ROOT}%{REQUEST_URI}'
+    lines = ["RewriteEngine On", "RewriteOptions InheritDown"]
+    if model.directory_index:
+        lines += [f'RewriteCond {wanted}/{model.directory_index}" -f [OR]']
+    return [*lines, f'RewriteCond {wanted}" -f', f'RewriteRule "^/" {wanted}" [L]']
+
+
+def document_root(model: Model) -> list[str]:
+    lines = [directive("DocumentRoot", model.root_document)]
+    inside = [_options(model) if model.entry.kind == "static" else "Options FollowSymLinks"]
+    if model.settings.document_root:
+        lines += _existing_files(model)
+    inside += only_if(model.allow_override, "AllowOverride " + " ".join(model.allow_override))
+    inside += only_if(model.rewrite_rules, directive("Include", model.rewrite_rules))
+    return lines + _grant(model.root_document, inside)
+
+
+def aliases(model: Model) -> list[str]:
+    """Longer URL paths first: the first match wins."""
+    lines: list[str] = []
+    for url, path in sorted(model.url_alias, key=lambda item: (-len(item[0]), item[0])):
+        lines.append(directive("Alias", url, path))
+        if path.is_dir():
+            lines += _grant(path, [_options(model)])
+        else:
+            inside = section(f"Files {quote(path.name)}", ["Require all granted"])
+            lines += section(f"Directory {quote(path.parent)}", inside)
+    return lines
+
+
+def _backend(url: str) -> str:
+    return url if url.count("/") > 2 else url + "/"
+
+
+def proxies(model: Model) -> list[str]:
+    if not (model.proxy_mount_point or model.proxy_virtual_host):
+        return []
+    lines = ["ProxyRequests Off"]
+    if model.proxy_timeout is not None:
+        lines.append(f"ProxyTimeout {model.proxy_timeout}")
+    for url, backend in sorted(model.proxy_mount_point, key=lambda item: (-len(item[0]), item[0])):
+        if not url.endswith("/"):
+            # Relative links of the other server need the slash.
+            lines.append(directive("RedirectMatch", "permanent", f"^{_literal(url)}$", f"{url}/"))
+            url += "/"
+        target = _backend(backend)
+        target = target if target.endswith("/") else target + "/"
+        lines += [directive("ProxyPass", url, target), directive("ProxyPassReverse", url, target)]
+    return lines
+
+
+def _literal(text: str) -> str:
+    return "".join(character if character.isalnum() or character in "/_-" else f"\\{character}" for character in text)
+
+
+def errors(model: Model) -> list[str]:
+    return [f"ErrorDocument {status} {quote(url)}" for status, url in model.error_document]
+
+
+def environment(model: Model) -> list[str]:
+    lines = [directive("SetEnv", name, value) for name, value in model.setenv]
+    return lines + [directive("PassEnv", name) for name in model.passenv]
+
+
+def compression(model: Model) -> list[str]:
+    kinds = "text/plain text/html text/xml text/css text/javascript application/xhtml+xml application/javascript application/json"
+    return only_if(model.compress_responses, f"AddOutputFilterByType DEFLATE {kinds}")
+
+
+def hosts(model: Model) -> list[str]:
+    """Virtual hosts: the named one, those of other servers, and in front one for all names that nobody asked for."""
+    name, port = model.settings.server_name, model.port
+    foreign = only_if(model.settings.document_root, "RewriteEngine Off")  # of a host that has nothing to do with our files
+    lines: list[str] = []
+    if name:
+        refuse = ["Require local"] if model.allow_localhost else ["Require all denied"]
+        lines += section(f"VirtualHost *:{port}", ["ServerName unknown.invalid", *section('Location "/"', refuse)])
+        aliases = only_if(model.server_alias, "ServerAlias " + " ".join(model.server_alias))
+        lines += section(f"VirtualHost *:{port}", [f"ServerName {name}", *aliases])
+        parent = name[len("www.") :] if name.startswith("www.") else ""
+        if parent and parent not in model.server_alias:
+            url = f"http://{name}{'' if port == 80 else f':{port}'}/"
+            inside = [f"ServerName {parent}", *foreign, directive("Redirect", "permanent", "/", url)]
+            lines += section(f"VirtualHost *:{port}", inside)
+    elif model.proxy_virtual_host:
+        # Without a first one of its own the application would lose every unknown name to the next.
+        lines += section(f"VirtualHost *:{port}", [f"ServerName {model.address}"])
+    for host, backend in model.proxy_virtual_host:
+        target = _backend(backend)
+        inside = [f"ServerName {host}", *foreign, "ProxyPreserveHost On"]
+        inside += [directive("ProxyPass", "/", target), directive("ProxyPassReverse", "/", target)]
+        lines += section(f"VirtualHost *:{port}", inside)
+    return lines
+
+
+def includes(model: Model) -> list[str]:
+    return [directive("Include", path) for path in model.include_file]
