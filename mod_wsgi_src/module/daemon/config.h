@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What apache/ tells daemon/: plain data, filled from WSGIDaemonProcess, valid for one generation. */
 #ifndef WSGI_DAEMON_CONFIG_H
 #define WSGI_DAEMON_CONFIG_H

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request over one connection, as the Python layer sees it: a wpy_channel. Head and small bodies wait in `out` until
+ * flush, finish or a full buffer, so that an ordinary response costs one system call; big bodies go out as vectors.
+ *
+ * The worker's thread owns everything but what `lock` guards: the monitor may end the request from its thread.
+ */
+#ifndef WSGI_DAEMON_EXCHANGE_H
+#define WSGI_DAEMON_EXCHANGE_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "../python/channel.h"
+#include "../transport/buffer.h"
+#include "../transport/frame.h"
+#include "config.h"
+
+typedef struct wdm_exchange {
+    wpy_channel       channel;         /* first: the Python layer hands it back */
+    const wdm_config *config;
+    wio_request       request;
+    wio_buf           in, out;         /* reused from request to request */
+    uint64_t          body_bytes;      /* of the response */
+    int               body_over;       /* of the request */
+    int               broken;          /* the connection is of no more use */
+
+    pthread_mutex_t   lock;
+    int               fd;              /* -1: no request runs */
+    int               sending;         /* the worker is in a send */
+    int               responding;      /* the client's side has got a response head */
+    int               expired;         /* ended by the monitor */
+} wdm_exchange;
+
+/* 0, or -1 when out of memory. */
+int  wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config);
+void wdm_exchange_free(wdm_exchange *exchange);
+
+/* Worker: a request begins on a connection; ends. wdm_exchange_close tells whether the monitor ended it: then the connection
+ * is of no more use, and broken is set. */
+void wdm_exchange_open(wdm_exchange *exchange, int fd);
+int  wdm_exchange_close(wdm_exchange *exchange);
+
+/* Worker: answers RETRY instead of running the request. */
+void wdm_exchange_retry(wdm_exchange *exchange, uint16_t reason);
+
+/* Monitor: the request's time is over. Its client gets 504 or sees the response cut; the worker fails at its next send or
+ * read. 1 when this call ended it, 0 when there was nothing to end. */
+int wdm_exchange_expire(wdm_exchange *exchange);
+
+/* In a process that the application forked: the connection is not its own. */
+void wdm_exchange_disown(wdm_exchange *exchange);
+
+#endif

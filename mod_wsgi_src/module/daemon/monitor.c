@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../python/channel.h"
+#include "../python/runtime.h"
+#include "../transport/sockets.h"
+#include "connections.h"
+#include "worker.h"
+
+#define SECOND      ((int64_t)1000000)
+#define TICK_MS     1000
+#define PROBE_MS    200
+
+static int due(int64_t since_us, int limit_s, int64_t now)
+{
+    return limit_s && since_us && now - since_us > limit_s * SECOND;
+}
+
+/* The guilty request ends for its client; its thread may be stuck, so the process is replaced, and its siblings finish. */
+static void watch_requests(wdm_process *process, int64_t now)
+{
+    const wdm_group *group = process->group;
+    int ended = 0;
+
+    for (int i = 0; i < process->n_workers; i++) {
+        wdm_worker *worker = &process->workers[i];
+        if (!due(atomic_load(&worker->request_us), group->request_timeout, now) || !wdm_exchange_expire(&worker->exchange))
+            continue;
+        ended++;
+        wdm_connections_give_up(process);
+        wdm_log(process->config, worker->exchange.request.vhost, WPY_LOG_ERROR,
+                "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its client gets an error "
+                "and the process is replaced; the Python stacks follow", (long)getpid(), group->name, group->request_timeout);
+    }
+    if (ended) {
+        wpy_dump_stacks();
+        wdm_process_ask_successor(process, WIO_EXIT_REQUEST_TIMEOUT);
+    }
+}
+
+/* A GIL that nobody gets: no request can finish any more, so nothing is lost by ending at once. */
+static void watch_gil(wdm_process *process, int64_t *had_us)
+{
+    const wdm_group *group = process->group;
+
+    if (!group->deadlock_timeout || wpy_probe_gil(PROBE_MS) == 0) {
+        *had_us = wio_now_us();
+        return;
+    }
+    if (!due(*had_us, group->deadlock_timeout, wio_now_us()))
+        return;
+    wdm_log(process->config, group->vhost, WPY_LOG_CRIT,
+            "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it ends; the Python "
+            "stacks follow", (long)getpid(), group->name, group->deadlock_timeout);
+    wpy_dump_stacks();
+    atomic_store(&process->reason, WIO_EXIT_DEADLOCK);
+    wdm_process_exit(process);
+}
+
+static void watch_start(wdm_process *process, int64_t now)
+{
+    const wdm_group *group = process->group;
+
+    if (!due(process->start_us, group->startup_timeout, now))
+        return;
+    wdm_log(process->config, group->vhost, WPY_LOG_ERROR,
+            "daemon process %ld of group '%s' was not ready within startup-timeout=%d s: it ends", (long)getpid(),
+            group->name, group->startup_timeout);
+    atomic_store(&process->reason, WIO_EXIT_START_FAILED);
+    wdm_process_exit(process);
+}
+
+static void watch_idleness(wdm_process *process, int64_t now)
+{
+    const wdm_group *group = process->group;
+
+    /* A process that has served nothing has nothing to give back. */
+    if (!due(atomic_load(&process->active_us), group->inactivity_timeout, now))
+        return;
+    for (int i = 0; i < process->n_workers; i++)
+        if (atomic_load(&process->workers[i].request_us))
+            return;
+    wdm_log(process->config, group->vhost, WPY_LOG_INFO, "daemon process %ld of group '%s' was idle for %d s: it is replaced",
+            (long)getpid(), group->name, group->inactivity_timeout);
+    wdm_process_leave(process, WIO_EXIT_INACTIVITY);
+}
+
+/* Sleeps a tick; a service process hears its manager meanwhile. */
+static void sleep_or_hear(wdm_process *process, int *hears)
+{
+    struct pollfd polled = { .fd = *hears ? process->control : -1, .events = POLLIN };
+    char word;
+
+    if (poll(&polled, 1, TICK_MS) <= 0)
+        return;
+    if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    *hears = 0;
+    kill(getpid(), SIGTERM);   /* Python makes it SystemExit in the script */
+}
+
+static void *watch(void *argument)
+{
+    wdm_process *process = argument;
+    int64_t gil_us = 0;
+    int hears = process->group->threads == 0;
+
+    for (;;) {
+        sleep_or_hear(process, &hears);
+        int64_t now = wio_now_us(), exit_at = atomic_load(&process->exit_at_us);
+        if (exit_at && now >= exit_at)
+            wdm_process_exit(process);
+        switch (atomic_load(&process->phase)) {
+        case WDM_STARTING:
+            watch_start(process, now);
+            break;
+        case WDM_SERVING:
+            watch_requests(process, now);
+            watch_idleness(process, now);
+            watch_gil(process, &gil_us);
+            break;
+        case WDM_DRAINING:
+            watch_requests(process, now);
+            watch_gil(process, &gil_us);
+            break;
+        case WDM_ENDING:   /* Python goes away: hands off */
+            break;
+        }
+    }
+    return NULL;
+}
+
+int wdm_monitor_start(wdm_process *process)
+{
+    pthread_t thread;
+    int failed = pthread_create(&thread, NULL, watch, process);
+
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    pthread_detach(thread);
+    return 0;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../python/channel.h"
+#include "../python/runtime.h"
+#include "../transport/sockets.h"
+#include "connections.h"
+#include "monitor.h"
+#include "supervise.h"
+#include "surroundings.h"
+#include "worker.h"
+
+#define SECOND ((int64_t)1000000)
+
+/* For the signal and fork handlers only: a daemon is one process. */
+static wdm_process *this_process;
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+_Noreturn void wdm_process_exit(wdm_process *process)
+{
+    uint32_t reason = atomic_load(&process->reason);
+
+    _exit(WDM_EXIT_CODE + (int)(reason ? reason : WIO_EXIT_STOP));   /* no atexit: those of Apache are the parent's */
+}
+
+static _Noreturn void fail_start(wdm_process *process, const char *error)
+{
+    wdm_log(process->config, process->group->vhost, WPY_LOG_CRIT, "daemon process %ld: %s", (long)getpid(), error);
+    atomic_store(&process->reason, WIO_EXIT_START_FAILED);
+    wdm_process_exit(process);
+}
+
+static void set_reason(wdm_process *process, uint32_t reason)
+{
+    uint32_t unknown = WIO_EXIT_NONE;
+
+    atomic_compare_exchange_strong(&process->reason, &unknown, reason);
+}
+
+static int tell_manager(const wdm_process *process, char word)
+{
+    ssize_t told;
+
+    do
+        told = send(process->control, &word, 1, MSG_NOSIGNAL);
+    while (told < 0 && errno == EINTR);
+    return told == 1 ? 0 : -1;
+}
+
+void wdm_process_ask_successor(wdm_process *process, uint32_t reason)
+{
+    if (atomic_exchange(&process->replacement, 1))
+        return;
+    set_reason(process, reason);
+    if (tell_manager(process, WDM_REPLACE) < 0)
+        wdm_process_leave(process, reason);
+}
+
+void wdm_process_leave(wdm_process *process, uint32_t reason)
+{
+    if (!wdm_connections_drain(process))
+        return;
+    set_reason(process, reason);
+    tell_manager(process, WDM_LEAVING);   /* it may be dead: that is why we leave, perhaps */
+    wdm_process_notify(process, WDM_EVENT_DRAIN);
+}
+
+/* --- events for the main thread ----------------------------------------------------------------------------------- */
+
+void wdm_process_notify(wdm_process *process, char event)
+{
+    while (write(process->events[1], &event, 1) < 0 && errno == EINTR)
+        ;
+}
+
+static void on_signal(int number)
+{
+    int before = errno;
+
+    if (this_process->forked) {   /* meant for the application's own child, which has no handler of its own */
+        signal(number, SIG_DFL);
+        raise(number);
+    } else {
+        wdm_process_notify(this_process, number == SIGUSR1 ? WDM_EVENT_REPLACE : WDM_EVENT_STOP);
+    }
+    errno = before;
+}
+
+/* Signals are not blocked in the workers: programs that the application starts would inherit that. */
+static void take_signals(const wdm_process *process)
+{
+    if (process->group->threads == 0) {   /* the script's: Python makes SIGTERM a SystemExit */
+        wdm_handle_signal(SIGUSR1, SIG_IGN);
+        return;
+    }
+    wdm_handle_signal(SIGTERM, on_signal);
+    wdm_handle_signal(SIGINT, on_signal);
+    wdm_handle_signal(SIGUSR1, on_signal);
+    wdm_handle_signal(SIGHUP, SIG_IGN);
+    wdm_handle_signal(SIGUSR2, SIG_IGN);
+}
+
+/* A fork of the application's shares our descriptors: the other ends must not wait for it too. */
+static void in_forked(void)
+{
+    wdm_process *process = this_process;
+
+    process->forked = 1;
+    wdm_connections_disown(process);
+    close(process->events[0]);
+    close(process->events[1]);
+    close(process->control);
+}
+
+/* --- the start ---------------------------------------------------------------------------------------------------- */
+
+static void close_what_is_not_ours(wdm_process *process)
+{
+    const wdm_config *config = process->config;
+    int *keep = malloc(((size_t)config->n_log_fds + 2) * sizeof *keep), n = 0;
+
+    if (!keep)
+        fail_start(process, "out of memory");
+    keep[n++] = process->listener;
+    keep[n++] = process->control;
+    for (int i = 0; i < config->n_log_fds; i++)
+        keep[n++] = config->log_fds[i];
+    wio_close_all_but(keep, n);
+    free(keep);
+
+    /* A daemon may harm the board of its own group only. */
+    for (int i = 0; i < config->n_groups; i++)
+        if ((uint32_t)i != process->group->index)
+            wio_board_unmap(process->generation->boards[i]);
+    wdm_generation_forget_children(process->generation);
+}
+
+static uint32_t jittered(int limit)
+{
+    int64_t spread = (int64_t)limit * (90 + getpid() % 21) / 100;
+
+    return limit <= 0 ? 0 : spread < 1 ? 1 : (uint32_t)spread;
+}
+
+static void prepare(wdm_process *process)
+{
+    if (wdm_pipe(process->events) < 0 || !(process->ready = wio_ready_new()) || wdm_connections_init(process) < 0)
+        fail_start(process, strerror(errno));
+    fcntl(process->events[1], F_SETFL, O_NONBLOCK);   /* a full pipe wakes as well */
+    this_process = process;
+    take_signals(process);
+    if (pthread_atfork(NULL, NULL, in_forked) != 0 || wdm_monitor_start(process) < 0)
+        fail_start(process, "cannot start the monitor thread");
+}
+
+static void python_log(void *context, int level, const char *text, size_t len)
+{
+    const wdm_process *process = context;
+
+    process->config->log(process->config->log_context, process->group->vhost, level, text, len);
+}
+
+static void start_python(wdm_process *process)
+{
+    const wdm_config *config = process->config;
+    const wdm_group *group = process->group;
+    int service = group->threads == 0;
+    char cause[512], error[768];
+    wpy_config python = {
+        .python_home = group->python_home, .python_path = group->python_path, .home = group->home,
+        .process_group = group->name, .processes = group->processes, .threads = group->threads,
+        .multiprocess = group->processes_given, .multithread = group->threads > 1,
+        .restrict_stdin = config->restrict_stdin, .restrict_stdout = config->restrict_stdout,
+        .restrict_signal = config->restrict_signal && !service, .service_script = service,
+        .apache_version = { config->apache_version[0], config->apache_version[1], config->apache_version[2] },
+        .apache_description = config->apache_description, .apache_build_date = config->apache_build_date,
+        .mpm_name = config->mpm_name, .log = python_log, .log_context = process,
+    };
+
+    if (wpy_start(&python, cause, sizeof cause) < 0) {
+        snprintf(error, sizeof error, "daemon group '%s': %s", group->name, cause);
+        fail_start(process, error);
+    }
+}
+
+static int run_imports(const wdm_process *process)
+{
+    int failed = 0;
+
+    for (int i = 0; i < process->group->n_imports; i++)
+        failed |= wpy_import_script(process->group->imports[i].path, process->group->imports[i].application_group);
+    return failed;   /* each is logged */
+}
+
+/* --- serving ------------------------------------------------------------------------------------------------------ */
+
+typedef struct ending {
+    int     eviction;                  /* told by SIGUSR1 */
+    int     stopping;                  /* no more grace for requests than shutdown-timeout */
+    int64_t until_us;                  /* of the present phase; 0: for ever */
+} ending;
+
+static int64_t from_now(int seconds)
+{
+    return wio_now_us() + seconds * SECOND;
+}
+
+static void stop(wdm_process *process, ending *ending)
+{
+    if (ending->stopping)
+        return;
+    ending->stopping = 1;
+    ending->until_us = process->group->shutdown_timeout ? from_now(process->group->shutdown_timeout) : 0;
+    wdm_process_leave(process, WIO_EXIT_STOP);
+}
+
+static void hear_event(wdm_process *process, ending *ending, char event)
+{
+    const wdm_group *group = process->group;
+
+    switch (event) {
+    case WDM_EVENT_REPLACE:
+        ending->eviction = 1;
+        wdm_process_ask_successor(process, WIO_EXIT_STOP);
+        break;
+    case WDM_EVENT_STOP:
+        stop(process, ending);
+        break;
+    case WDM_EVENT_DRAIN:
+        atomic_store(&process->phase, WDM_DRAINING);
+        if (!ending->stopping)
+            ending->until_us = from_now(ending->eviction && group->eviction_timeout ? group->eviction_timeout
+                                                                                    : group->graceful_timeout);
+        break;
+    default:   /* WDM_EVENT_IDLE: only to wake */
+        break;
+    }
+}
+
+static void hear_manager(wdm_process *process, int *control)
+{
+    char word;
+
+    if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    *control = -1;   /* WDM_DRAIN, or the manager is gone: either is the last we hear of it */
+    wdm_process_leave(process, WIO_EXIT_STOP);
+}
+
+/* Until no request runs on a draining process, or its patience ends. Returns how many still run. */
+static int wait_for_end(wdm_process *process)
+{
+    ending ending = { 0 };
+    int control = process->control;
+    char event;
+
+    for (;;) {
+        struct pollfd polled[] = { { process->events[0], POLLIN, 0 }, { control, POLLIN, 0 } };
+        int64_t left = ending.until_us ? (ending.until_us - wio_now_us() + 999) / 1000 : -1;
+        poll(polled, 2, ending.until_us && left < 0 ? 0 : (int)left);
+
+        while (read(process->events[0], &event, 1) == 1)
+            hear_event(process, &ending, event);
+        if (control >= 0 && polled[1].revents)
+            hear_manager(process, &control);
+
+        int busy = wdm_connections_busy(process);
+        if (busy == 0)
+            return 0;
+        if (busy > 0 && ending.until_us && wio_now_us() >= ending.until_us) {
+            if (ending.stopping)
+                return busy;
+            wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
+                    "daemon process %ld of group '%s': %d requests still run after its graceful-timeout", (long)getpid(),
+                    process->group->name, busy);
+            stop(process, &ending);
+        }
+    }
+}
+
+static _Noreturn void finish(wdm_process *process)
+{
+    int busy = wait_for_end(process);
+
+    atomic_store(&process->phase, WDM_ENDING);
+    if (process->group->shutdown_timeout)
+        atomic_store(&process->exit_at_us, from_now(process->group->shutdown_timeout));
+    wio_ready_wake(process->ready);
+    if (busy > 0 || wdm_workers_join(process) < 0) {
+        wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
+                "daemon process %ld of group '%s' ends without Python's shutdown: a request still runs", (long)getpid(),
+                process->group->name);
+        wdm_process_exit(process);
+    }
+    wpy_stop();
+    wdm_process_exit(process);
+}
+
+static _Noreturn void run_service(wdm_process *process)
+{
+    atomic_store(&process->phase, WDM_ENDING);   /* nothing for the monitor but the manager's word */
+    tell_manager(process, WDM_READY);
+    int failed = run_imports(process);
+    if (process->group->shutdown_timeout)
+        atomic_store(&process->exit_at_us, from_now(process->group->shutdown_timeout));
+    wpy_stop();
+    _exit(failed ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+_Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
+                               char *title, size_t title_size)
+{
+    static wdm_process process;   /* threads outlive this frame's reach */
+    char error[768];
+
+    process.generation = generation;
+    process.config = generation->config;
+    process.group = &generation->config->groups[group];
+    process.board = generation->boards[group];
+    process.record = wio_board_process(process.board, seat);
+    process.listener = generation->seats[group][seat].listener;
+    process.control = control;
+    process.start_us = wio_now_us();
+    process.request_limit = jittered(process.group->maximum_requests);
+
+    wdm_reset_signals();
+    close_what_is_not_ours(&process);
+    if (process.group->display_name)
+        wdm_set_title(title, title_size, process.group->display_name);
+    if (wdm_take_place(process.group, error, sizeof error) < 0)
+        fail_start(&process, error);
+    prepare(&process);
+    start_python(&process);
+    if (process.group->threads == 0)
+        run_service(&process);
+
+    run_imports(&process);
+    atomic_store(&process.record->served, 0);
+    if (wdm_workers_start(&process) < 0 || wio_ready_add(process.ready, process.listener) < 0)
+        fail_start(&process, strerror(errno));
+    atomic_store(&process.phase, WDM_SERVING);
+    tell_manager(&process, WDM_READY);
+    finish(&process);
+}
