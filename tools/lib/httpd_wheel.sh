@@ -23,7 +23,7 @@ EOF_PYTHON
     # pip, setuptools and wheel anew: Debian's pip 23 compiles first and then finds that it cannot make a wheel.
     if "$1" -m venv "$work/venv" &&
         "$work/venv/bin/python" -m pip install --quiet --upgrade pip setuptools wheel &&
-        TMPDIR="$work" "$work/venv/bin/python" -m pip wheel --no-deps --no-cache-dir --no-build-isolation \
+        TMPDIR="$work" MAKEFLAGS="-j$(nproc)" "$work/venv/bin/python" -m pip wheel --no-deps --no-cache-dir --no-build-isolation \
             --wheel-dir "$work/out" --requirement "$CHECKOUT/requirements/httpd.txt"; then
         mv "$work/out"/*.whl "$shelf/"
         rm -rf "$work"

@@ -15,7 +15,10 @@ images_impossible() {
     fi
 }
 
+# Containers carry this checkout's mark, so that two checkouts can test side by side on one machine.
 molecule_test() {
     cd "$CHECKOUT" || return
-    molecule test "$@"
+    MOD_WSGI_IMAGE_SUFFIX=-$(printf '%s' "$CHECKOUT" | cksum | cut -c1-6)
+    export MOD_WSGI_IMAGE_SUFFIX
+    molecule test --no-command-borders "$@"
 }
