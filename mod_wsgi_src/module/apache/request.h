@@ -1,4 +1,5 @@
-/* From request_rec to what the Python layer needs: checks, target, variables. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From request_rec to what the Python layer needs: checks, target, variables. All on the request's thread. */
 #ifndef WSGI_APACHE_REQUEST_H
 #define WSGI_APACHE_REQUEST_H
 
@@ -6,20 +7,63 @@
 
 #include "../daemon/config.h"
 #include "../transport/frame.h"
+#include "config.h"
+
+#define WAP_SCRIPT_HANDLER "wsgi-script"
+#define WAP_SCRIPT_TYPE    "application/x-httpd-wsgi"   /* the same, selected by an old content type */
 
 typedef struct wap_request {
     request_rec     *r;
     const wdm_group *group;      /* NULL: embedded */
-    wio_buf          head;       /* WIO_HEAD_ROOM free bytes, then the variables */
+    wio_buf          head;       /* WIO_HEAD_ROOM free bytes, then the variables; the handler frees it */
     wio_request      fields;     /* vars_len, fixed_len, content_length, script_mtime_us, request_start_us, vhost, flags set */
 } wap_request;
 
 /* Decides whether and how this request is ours and builds its variables in memory of r->pool. OK; DECLINED; or the HTTP
- * status to answer (404 no script, 403 directory, 411 chunked not allowed, 500 unknown group), its cause logged. */
+ * status to answer (404 no script, 403 directory, 411 chunked not allowed, 500 unknown group), its cause logged.
+ * `request` is usable for wio_buf_free(&request->head) in every case. */
 int wap_request_prepare(request_rec *r, wap_request *request);
 
 /* The two ways on. Each returns what the handler returns. */
 int wap_embedded_run(wap_request *request);
 int wap_client_run(wap_request *request);
+
+/* --- within apache/ ------------------------------------------------------------------------------------------------- */
+
+/* What we remember of a request between hooks. Memory of r->pool. */
+typedef struct wap_note {
+    const wap_alias    *alias;         /* that mapped it to its script; NULL: somebody else did */
+    apr_bucket_brigade *body;          /* reply.h, wap_read_body */
+    int                 body_ended;
+    int                 body_status;   /* why the body could not be read, as HTTP status and as errno; 0: it could */
+    int                 body_errno;
+} wap_note;
+
+/* The note of this request, made when there is none. */
+wap_note *wap_request_note(request_rec *r);
+
+/* Where a request goes: the outcome of target.c's half of wap_request_prepare. */
+typedef struct wap_target {
+    const wap_settings *settings;
+    const char *process_group, *application_group, *callable;
+    const char *handler_script;        /* "": r->filename is the script */
+    const char *script_name;           /* script_name_len bytes, slashes collapsed */
+    apr_size_t  script_name_len;
+    const char *path_info;             /* slashes collapsed */
+    const char *root;                  /* chroot of the group, taken off the front of paths; "" none */
+    int         pass_authorization, script_reloading;
+} wap_target;
+
+/* Fills the groups and the callable: options of alias or handler first, then the settings, %{...} expanded. */
+void wap_choose_target(request_rec *r, const wap_target_options *options, wap_target *target);
+
+/* Appends all variables to request->head and sets vars_len and fixed_len. 0, or -1 when there is no memory. */
+int wap_put_variables(wap_request *request, const wap_target *target);
+
+/* optional_fn_retrieve hook: finds what mod_ssl offers. */
+void wap_find_optional_functions(void);
+
+/* A copy of a path with runs of slashes collapsed; the path itself when there are none. */
+const char *wap_collapse_slashes(apr_pool_t *pool, const char *path);
 
 #endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the arguments of directives strictly: what is not understood whole is an error. Configuration time only. */
+#ifndef WSGI_APACHE_ARGUMENTS_H
+#define WSGI_APACHE_ARGUMENTS_H
+
+#include "config.h"
+
+/* Takes the next key=value (the value may be quoted) off a raw argument line. 1; 0 at its end; -1 and a sentence in
+ * *error when it is none, or its value is empty. */
+int wap_next_option(apr_pool_t *pool, const char **line, const char **key, const char **value, const char **error);
+
+/* A whole number of the given base within [least, most]. 0, or -1. */
+int wap_read_number(const char *text, int base, long least, long most, int *out);
+
+/* 1 On, 0 Off (any case), -1 neither. */
+int wap_read_flag(const char *text);
+
+/* "%{GLOBAL}" is how users write the empty group name. */
+const char *wap_group_name(const char *text);
+/* Whether a group name is known now, not only when a request is there. */
+int wap_is_literal(const char *group);
+
+/* "file:line" of the directive that is being read. */
+const char *wap_where(const cmd_parms *cmd);
+
+/* Directive functions of alias.c and daemon_options.c, as httpd's RAW_ARGS calls them. */
+const char *wap_set_script_alias(cmd_parms *cmd, void *settings, const char *args);
+const char *wap_set_script_alias_match(cmd_parms *cmd, void *settings, const char *args);
+const char *wap_set_handler_script(cmd_parms *cmd, void *settings, const char *args);
+const char *wap_set_import_script(cmd_parms *cmd, void *settings, const char *args);
+const char *wap_set_daemon_process(cmd_parms *cmd, void *settings, const char *args);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every directive of the module is one row of the table at the end of this file: name, function, the field it fills, where
+ * it may stand, and its help. A plain On/Off directive needs nothing else. */
+#include "directives.h"
+
+#include <stddef.h>
+
+#include "apr_strings.h"
+#include "http_core.h"
+
+#include "arguments.h"
+
+/* The configuration that is being read or is in use. httpd makes the main server's records first, so this points to the
+ * newest configuration from its first directive on. */
+static wap_process *process;
+
+wap_process *wap_process_config(void)
+{
+    return process;
+}
+
+const wap_settings *wap_request_settings(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &wsgi_module);
+}
+
+const wap_server *wap_server_config(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &wsgi_module);
+}
+
+/* --- records -------------------------------------------------------------------------------------------------------- */
+
+void *wap_create_settings(apr_pool_t *pool, char *directory)
+{
+    (void)directory;
+    wap_settings *settings = apr_pcalloc(pool, sizeof *settings);
+    settings->pass_authorization = WAP_UNSET;
+    settings->chunked_request = WAP_UNSET;
+    settings->script_reloading = WAP_UNSET;
+    settings->enable_sendfile = WAP_UNSET;
+    settings->error_override = WAP_UNSET;
+    settings->map_head = WAP_UNSET;
+    return settings;
+}
+
+#define INNER_POINTER(field) merged->field = inner->field ? inner->field : outer->field
+#define INNER_NUMBER(field)  merged->field = inner->field != WAP_UNSET ? inner->field : outer->field
+
+void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_settings)
+{
+    const wap_settings *outer = outer_settings, *inner = inner_settings;
+    wap_settings *merged = apr_palloc(pool, sizeof *merged);
+
+    INNER_POINTER(process_group);
+    INNER_POINTER(application_group);
+    INNER_POINTER(callable);
+    INNER_POINTER(allowed_groups);
+    INNER_NUMBER(pass_authorization);
+    INNER_NUMBER(chunked_request);
+    INNER_NUMBER(script_reloading);
+    INNER_NUMBER(enable_sendfile);
+    INNER_NUMBER(error_override);
+    INNER_NUMBER(map_head);
+    if (outer->handlers && inner->handlers)
+        merged->handlers = apr_array_append(pool, outer->handlers, inner->handlers);
+    else
+        INNER_POINTER(handlers);
+    return merged;
+}
+
+static void make_process(apr_pool_t *pool)
+{
+    process = apr_pcalloc(pool, sizeof *process);
+    process->restrict_signal = 1;
+#ifdef CASE_BLIND_FILESYSTEM
+    process->case_sensitivity = 0;
+#else
+    process->case_sensitivity = 1;
+#endif
+    process->groups = apr_array_make(pool, 8, sizeof(wap_group *));
+    process->imports = apr_array_make(pool, 8, sizeof(wap_import));
+}
+
+void *wap_create_server(apr_pool_t *pool, server_rec *s)
+{
+    if (!s->is_virtual)
+        make_process(pool);
+    wap_server *server = apr_pcalloc(pool, sizeof *server);
+    server->aliases = apr_array_make(pool, 4, sizeof(wap_alias *));
+    return server;
+}
+
+void *wap_merge_servers(apr_pool_t *pool, void *main_server, void *vhost)
+{
+    const wap_server *outer = main_server, *inner = vhost;
+    wap_server *merged = apr_pcalloc(pool, sizeof *merged);
+    merged->aliases = apr_array_append(pool, inner->aliases, outer->aliases);
+    return merged;
+}
+
+/* --- directives ------------------------------------------------------------------------------------------------------ */
+
+/* Fields of wap_process: only where the directive means the whole server. cmd->info is the field's offset. */
+static const char *set_process_flag(cmd_parms *cmd, void *settings, int flag)
+{
+    (void)settings;
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    if (!error)
+        *(int *)((char *)process + (apr_size_t)cmd->info) = flag;
+    return error;
+}
+
+static const char *set_process_text(cmd_parms *cmd, void *settings, const char *text)
+{
+    (void)settings;
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    if (!error && !*text)
+        error = apr_psprintf(cmd->pool, "%s: the value is empty", cmd->cmd->name);
+    if (!error)
+        *(const char **)((char *)process + (apr_size_t)cmd->info) = text;
+    return error;
+}
+
+static const char *set_socket_prefix(cmd_parms *cmd, void *settings, const char *text)
+{
+    const char *path = *text ? ap_server_root_relative(cmd->pool, text) : NULL;
+    if (!path)
+        return apr_psprintf(cmd->pool, "%s: \"%s\" is not a valid path", cmd->cmd->name, text);
+    return set_process_text(cmd, settings, path);
+}
+
+static const char *set_group_name(cmd_parms *cmd, void *settings, const char *name)
+{
+    if (!*name)
+        return apr_psprintf(cmd->pool, "%s: the name is empty; the global group is written %%{GLOBAL}", cmd->cmd->name);
+    *(const char **)((char *)settings + (apr_size_t)cmd->info) = wap_group_name(name);
+    return NULL;
+}
+
+static const char *set_callable(cmd_parms *cmd, void *settings, const char *name)
+{
+    wap_settings *here = settings;
+    if (!*name)
+        return apr_psprintf(cmd->pool, "%s: the name is empty", cmd->cmd->name);
+    here->callable = name;
+    return NULL;
+}
+
+static const char *set_restrict_process(cmd_parms *cmd, void *settings, const char *name)
+{
+    wap_settings *here = settings;
+    if (!here->allowed_groups)
+        here->allowed_groups = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    *(const char **)apr_array_push(here->allowed_groups) = wap_group_name(name);
+    return NULL;
+}
+
+static const char *set_map_head(cmd_parms *cmd, void *settings, const char *value)
+{
+    wap_settings *here = settings;
+    int flag = wap_read_flag(value);
+    if (flag >= 0)
+        here->map_head = flag ? WAP_MAP_HEAD_ON : WAP_MAP_HEAD_OFF;
+    else if (!ap_cstr_casecmp(value, "auto"))
+        here->map_head = WAP_MAP_HEAD_AUTO;
+    else
+        return apr_psprintf(cmd->pool, "%s must be On, Off or Auto, not \"%s\"", cmd->cmd->name, value);
+    return NULL;
+}
+
+/* The rows of a kind. Contexts: PROCESS the main server only; SERVER main server and virtual hosts; SECTION those and
+ * Directory, Location, Files; HTACCESS those and .htaccess with AllowOverride FileInfo. */
+#define PROCESS  RSRC_CONF
+#define SERVER   RSRC_CONF
+#define SECTION  (RSRC_CONF | ACCESS_CONF)
+#define HTACCESS OR_FILEINFO
+
+#define PROCESS_FLAG(name, field, help) \
+    AP_INIT_FLAG(name, set_process_flag, (void *)offsetof(wap_process, field), PROCESS, help)
+#define PROCESS_TEXT(name, field, help) \
+    AP_INIT_TAKE1(name, set_process_text, (void *)offsetof(wap_process, field), PROCESS, help)
+#define FLAG(name, field, help) \
+    AP_INIT_FLAG(name, ap_set_flag_slot, (void *)offsetof(wap_settings, field), HTACCESS, help)
+#define GROUP(name, field, help) \
+    AP_INIT_TAKE1(name, set_group_name, (void *)offsetof(wap_settings, field), SECTION, help)
+#define RAW(name, function, where, help) AP_INIT_RAW_ARGS(name, function, NULL, where, help)
+
+const command_rec wap_directives[] = {
+    /* which code answers which URL */
+    RAW("WSGIScriptAlias", wap_set_script_alias, SERVER,
+        "a URL path and the script file (or directory of scripts) that answers it, then options"),
+    RAW("WSGIScriptAliasMatch", wap_set_script_alias_match, SERVER,
+        "a regular expression for URL paths and the script file, where $1 is the first group, then options"),
+    RAW("WSGIHandlerScript", wap_set_handler_script, SECTION,
+        "a handler name for SetHandler or AddHandler and the script whose handle_request() answers, then options"),
+    RAW("WSGIImportScript", wap_set_import_script, SERVER,
+        "a script to load when a process starts, with process-group= and application-group="),
+    AP_INIT_TAKE1("WSGICallableObject", set_callable, NULL, HTACCESS,
+                  "name of the callable in the script; default application"),
+
+    /* where it runs */
+    RAW("WSGIDaemonProcess", wap_set_daemon_process, SERVER, "name of a group of daemon processes, then options"),
+    GROUP("WSGIProcessGroup", process_group, "the daemon process group that runs requests; default %{GLOBAL}: embedded"),
+    GROUP("WSGIApplicationGroup", application_group,
+          "the interpreter within the process; default %{RESOURCE}: one for each script"),
+    PROCESS_FLAG("WSGIRestrictEmbedded", restrict_embedded, "On: no request may run in Apache's own processes"),
+    AP_INIT_ITERATE("WSGIRestrictProcess", set_restrict_process, NULL, SECTION,
+                    "the process groups that requests may choose"),
+    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, (void *)offsetof(wap_process, socket_prefix), PROCESS,
+                  "path that the names of daemon sockets begin with"),
+
+    /* Python */
+    PROCESS_TEXT("WSGIPythonHome", python_home, "the Python installation or virtual environment of every process"),
+    PROCESS_TEXT("WSGIPythonPath", python_path, "directories, separated by colons, for sys.path in embedded mode"),
+    PROCESS_FLAG("WSGIRestrictStdin", restrict_stdin, "On: sys.stdin may not be used"),
+    PROCESS_FLAG("WSGIRestrictStdout", restrict_stdout, "On: sys.stdout may not be used"),
+    PROCESS_FLAG("WSGIRestrictSignal", restrict_signal, "Off: applications may install signal handlers"),
+    PROCESS_FLAG("WSGICaseSensitivity", case_sensitivity, "Off: file names that differ in case only are the same"),
+
+    /* how requests and responses are treated */
+    FLAG("WSGIPassAuthorization", pass_authorization, "On: applications see the Authorization header"),
+    FLAG("WSGIScriptReloading", script_reloading, "Off: scripts are not loaded again when they change"),
+    FLAG("WSGIChunkedRequest", chunked_request, "On: request bodies of unknown length are accepted"),
+    FLAG("WSGIEnableSendfile", enable_sendfile, "On: wsgi.file_wrapper may use the kernel's sendfile"),
+    FLAG("WSGIErrorOverride", error_override, "On: ErrorDocument replaces error responses of applications"),
+    AP_INIT_TAKE1("WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
+                  "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),
+    {NULL},
+};
