@@ -8,13 +8,14 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Sequence
+from typing import Any, NoReturn
 
 from .. import server as package
 from ..server import bundle
 from . import httpd as finder
-from . import install, model, places, plan, preflight, server, settings
+from . import install, model, plan, preflight, server, settings
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
 from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
@@ -92,7 +93,9 @@ def make_parser() -> Parser:
     for name, text in OTHERS.items():
         made = commands.add_parser(name, help=text, description=text)
         if name == "install-module":
-            made.add_argument("--modules-directory", metavar="DIRECTORY", help="where to; default is that of the httpd found")
+            made.add_argument(
+                "--modules-directory", metavar="DIRECTORY", help="where to; default is that of the httpd found"
+            )
     return parser
 
 
@@ -116,7 +119,9 @@ def _httpd(values: settings.Settings | None, repair: bool = True) -> Httpd:
     except finder.HttpdError as error:
         raise ExpressError(str(error)) from None
     if not repair and found.library_path and bundle.repair(str(Path(found.library_path).parent), dry_run=True).changed:
-        raise ExpressError(f"{found.executable}: not safe to start yet; run {sys.executable} -m mod_wsgi.express.httpd repair")
+        raise ExpressError(
+            f"{found.executable}: not safe to start yet; run {sys.executable} -m mod_wsgi.express.httpd repair"
+        )
     if values and values.modules_directory:
         found = dataclasses.replace(found, modules_directory=str(values.modules_directory))
     return found

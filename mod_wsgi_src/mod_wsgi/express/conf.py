@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 # httpd replaces ${NAME} in every line and knows no escape for it, so a dollar before a brace is written as a variable.
 DOLLAR = "MOD_WSGI_DOLLAR"

@@ -110,5 +110,7 @@ def write(model: Model) -> list[File]:
         for file in differing:
             file.write()
     except OSError as error:
-        raise ExpressError(f"{error.filename}: cannot be written ({error.strerror}); correct the directory's owner") from None
+        raise ExpressError(
+            f"{error.filename}: cannot be written ({error.strerror}); correct the directory's owner"
+        ) from None
     return differing

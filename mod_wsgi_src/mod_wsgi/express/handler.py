@@ -6,7 +6,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Callable, Mapping
+from collections.abc import Mapping
+from typing import Callable
 
 from .environment import OWNED
 
@@ -31,7 +32,9 @@ def load_module(name: str, attribute: str) -> Callable[..., object]:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise ImportError(f"module {name!r} has no {attribute!r}; name the application as module:callable") from None
+            raise ImportError(
+                f"module {name!r} has no {attribute!r}; name the application as module:callable"
+            ) from None
     if not callable(found):
         raise ImportError(f"{attribute!r} of module {name!r} is a {type(found).__name__}, which cannot be called")
     return found

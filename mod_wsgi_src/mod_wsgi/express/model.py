@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model of one server: checked settings plus everything that follows from them. Reads the system, changes nothing."""
+"""The model of one server: checked settings plus all that follows from them. Reads the system, changes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from . import accounts, places
 from .accounts import Account
 from .errors import ExpressError, UsageError, bad_option
 from .httpd import Httpd
+from .options import OPTIONS
 from .settings import Settings
 from .sizing import Sizing, embedded_sizing, sizing
 
@@ -144,7 +145,9 @@ class Model:
     @property
     def mime_types(self) -> Path:
         known = [*MIME_TYPES, Path(self.httpd.executable).parent.parent / "conf" / "mime.types"]
-        return self.settings.mime_types or next((path for path in known if path.is_file()), self.server_root / "mime.types")
+        return self.settings.mime_types or next(
+            (path for path in known if path.is_file()), self.server_root / "mime.types"
+        )
 
     @property
     def to_terminal(self) -> bool:
@@ -188,28 +191,32 @@ def locale_exists(name: str) -> bool:
 def read_entry(settings: Settings, argument: str | None) -> Entry:
     kind, text, name = settings.application_type, settings.entry_point or argument, settings.callable_object
     if kind == "static":
-        path = Path.cwd() if text is None else places_existing(text, directory=True)
+        path = Path.cwd() if text is None else _existing_entry(text, directory=True)
         return Entry("static", path)
     if text is None:
         if "application-type" in settings.given:
             raise UsageError(f"entry point: none given for --application-type {kind}; name the {kind} to serve")
         return Entry("module", module=WELCOME)
     if kind == "script":
-        return Entry("script", places_existing(text, directory=False), callable=name)
+        return Entry("script", _existing_entry(text, directory=False), callable=name)
     module, colon, attribute = text.partition(":")
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", module) or (colon and not re.fullmatch(r"[\w.]+", attribute)):
         raise UsageError(f"entry point: {text!r} is not the name of a module; give module or module:callable")
     return Entry("module", module=module, callable=attribute or name)
 
 
-def places_existing(text: str, directory: bool) -> Path:
+def _existing_entry(text: str, directory: bool) -> Path:
     """The entry point as an absolute path; it exists, has the right kind and can be read."""
     path = Path(os.path.abspath(os.path.expanduser(text)))
     if not path.exists():
         hint = "" if directory or "/" in text or text.endswith((".py", ".wsgi")) else ", or --application-type module"
-        raise UsageError(f"entry point: {str(path)!r} does not exist; give the path of an existing file or directory{hint}")
+        raise UsageError(
+            f"entry point: {str(path)!r} does not exist; give the path of an existing file or directory{hint}"
+        )
     if path.is_dir() != directory:
-        raise UsageError(f"entry point: {str(path)!r} is {'a file' if directory else 'a directory'}; see --application-type")
+        raise UsageError(
+            f"entry point: {str(path)!r} is {'a file' if directory else 'a directory'}; see --application-type"
+        )
     if not os.access(path, os.R_OK):
         raise UsageError(f"entry point: {str(path)!r} cannot be read; give this user access to it")
     return path
@@ -219,11 +226,15 @@ def _read_account(settings: Settings) -> Account | None:
     """As root somebody must be named; otherwise nobody else can be."""
     if os.geteuid() == 0:
         if not settings.user:
-            raise UsageError("--user: not given and this is the superuser, whom httpd never serves as; name an ordinary user")
+            raise UsageError(
+                "--user: not given and this is the superuser, whom httpd never serves as; name an ordinary user"
+            )
         return accounts.account(settings.user, settings.group)
     me = accounts.current_user()
     if settings.user and settings.user != me:
-        raise bad_option("user", settings.user, f"is not the user who starts this ({me}); start it as root or leave it out")
+        raise bad_option(
+            "user", settings.user, f"is not the user who starts this ({me}); start it as root or leave it out"
+        )
     if settings.group and accounts.account(me, settings.group).gid != os.getegid():
         raise bad_option("group", settings.group, "is not the group of this process; start it as root or leave it out")
     return None
@@ -273,7 +284,9 @@ def _check_host(settings: Settings) -> None:
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
-            raise bad_option("host", settings.host, "is not an IPv6 address; give one such as ::1, or --port apart") from None
+            raise bad_option(
+                "host", settings.host, "is not an IPv6 address; give one such as ::1, or --port apart"
+            ) from None
     elif re.fullmatch(r"[0-9.]+", host):
         try:
             ipaddress.IPv4Address(host)
@@ -283,24 +296,20 @@ def _check_host(settings: Settings) -> None:
 
 def _check_together(settings: Settings, entry: Entry) -> None:
     """Options that exclude or need each other."""
-    from .options import OPTIONS  # here, to keep the table out of everybody else's way
-
-    for option in OPTIONS:
-        if option.name in settings.given and option.daemon_only and settings.embedded_mode:
+    for option in (option for option in OPTIONS if option.name in settings.given):
+        if option.daemon_only and settings.embedded_mode:
             raise UsageError(f"--{option.name}: has no effect with --embedded-mode; leave out one of the two")
-    needs = (
-        ("server-alias", "server-name"), ("allow-localhost", "server-name"), ("access-log-format", "access-log"),
-        ("access-log-name", "access-log"), ("startup-log-name", "startup-log"), ("max-log-size", "rotate-logs"),
-        ("rotatelogs-executable", "rotate-logs"), ("allow-override", "document-root"), ("rewrite-rules", "document-root"),
-        ("modules-directory", "httpd-executable"),
-    )  # fmt: skip
-    for name, needed in needs:
-        if name in settings.given and needed not in settings.given and not (entry.kind == "static" and needed == "document-root"):
-            raise UsageError(f"--{name}: has no effect without --{needed}; give both")
+        static = entry.kind == "static" and option.needs == "document-root"
+        if option.needs and option.needs not in settings.given and not static:
+            raise UsageError(f"--{option.name}: has no effect without --{option.needs}; give both")
     if "log-to-terminal" in settings.given and "rotate-logs" in settings.given and not settings.log_directory:
-        raise UsageError("--rotate-logs: a terminal has no log files; leave out --log-to-terminal or give --log-directory")
+        raise UsageError(
+            "--rotate-logs: a terminal has no log files; leave out --log-to-terminal or give --log-directory"
+        )
     if "document-root" in settings.given and entry.kind == "static":
-        raise UsageError("--document-root: the entry point of --application-type static is the document root; leave it out")
+        raise UsageError(
+            "--document-root: the entry point of --application-type static is the document root; leave it out"
+        )
     if any(url == "/" for url, _ in settings.url_alias):
         raise bad_option("url-alias", "/", "would hide the application; use --document-root")
     for name in ("url-alias", "error-document", "setenv"):

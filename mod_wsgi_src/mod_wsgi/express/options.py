@@ -33,6 +33,7 @@ class Option:
     metavar: tuple[str, ...] = ()
     repeatable: bool = False
     daemon_only: bool = False  # refused together with --embedded-mode
+    needs: str = ""  # option without which this one would do nothing; refused without it
     since: str = "4.4.11"  # release of the reference whose interface it belongs to, or "toolkit"
 
     @property
@@ -62,51 +63,49 @@ BUFFER = v.integer(512, 2**30)
 FRACTION = v.number(0.0, 1.0)
 PORT = v.integer(1, 65535)
 
+# One look at the table is worth more than one argument a line.
+# fmt: off
 OPTIONS: tuple[Option, ...] = (
     # -- application and address
-    _one(
-        ENTRY, "application-type", v.choice("script", "module", "static"), "TYPE",
-        "What the entry point is: a script file, a Python module (optionally module:callable), or a directory of static files.",
-        "script",
-    ),
-    _one(ENTRY, "entry-point", v.TEXT, "FILE|MODULE", "The entry point by name; wins over the argument.", since="6.1.1"),
-    _one(ENTRY, "callable-object", v.CALLABLE, "NAME", "Name of the WSGI application in script or module.", "application"),
+    _one(ENTRY, "application-type", v.choice("script", "module", "static"), "TYPE",
+         "What the entry point is: a script file, a Python module (optionally module:callable), or a "
+         "directory of static files.", "script"),
+    _one(ENTRY, "entry-point", v.TEXT, "FILE|MODULE", "The entry point by name; wins over the argument.",
+         since="6.1.1"),
+    _one(ENTRY, "callable-object", v.CALLABLE, "NAME", "Name of the WSGI application in script or module.",
+         "application"),
     _one(ENTRY, "host", v.HOST, "ADDRESS", "Address to listen on; without it all addresses, IPv4 and IPv6."),
     _one(ENTRY, "port", PORT, "NUMBER", "Port to listen on.", 8000),
-    _one(
-        ENTRY, "process-group", v.GROUP_NAME, "NAME", "Name of the daemon process group instead of host:port.",
-        daemon_only=True, since="6.1.1",
-    ),
-    _one(
-        ENTRY, "application-group", v.GROUP_NAME, "NAME",
-        "Name of the Python interpreter to run in; %{GLOBAL} is the main interpreter.", "%{GLOBAL}", since="6.1.1",
-    ),
-    _flag(
-        ENTRY, "embedded-mode",
-        "Run the application in the httpd processes (--processes of --threads each) instead of daemon processes.",
-        since="6.1.1",
-    ),
+    _one(ENTRY, "process-group", v.GROUP_NAME, "NAME", "Name of the daemon process group instead of host:port.",
+         daemon_only=True, since="6.1.1"),
+    _one(ENTRY, "application-group", v.GROUP_NAME, "NAME",
+         "Name of the Python interpreter to run in; %{GLOBAL} is the main interpreter.", "%{GLOBAL}", since="6.1.1"),
+    _flag(ENTRY, "embedded-mode",
+          "Run the application in the httpd processes (--processes of --threads each) instead of daemon processes.",
+          since="6.1.1"),
     _flag(ENTRY, "setup-only", "start-server: generate everything, then stop."),
     _one(ENTRY, "mount-point", v.URL, "URL", "URL path below which the application answers.", "/"),
     # -- host names
     _one(HOSTS, "server-name", v.HOST_NAME, "NAME", "Answer requests for this host name and refuse all other names."),
-    _many(HOSTS, "server-alias", "NAME", "Further host name; '*' stands for any part.", v.HOST_PATTERN),
-    _flag(HOSTS, "allow-localhost", "Answer local clients under any name although --server-name is given."),
+    _many(HOSTS, "server-alias", "NAME", "Further host name; '*' stands for any part.", v.HOST_PATTERN,
+          needs="server-name"),
+    _flag(HOSTS, "allow-localhost", "Answer local clients under any name although --server-name is given.",
+          needs="server-name"),
     # -- capacity
-    _one(CAPACITY, "processes", v.integer(1, 1000), "NUMBER", "Daemon processes; giving it makes wsgi.multiprocess true."),
+    _one(CAPACITY, "processes", v.integer(1, 1000), "NUMBER",
+         "Daemon processes; giving it makes wsgi.multiprocess true."),
     _one(CAPACITY, "threads", v.integer(1, 1000), "NUMBER", "Request threads of each process.", 5),
-    _one(
-        CAPACITY, "max-clients", v.integer(1, 20000), "NUMBER",
-        "Connections httpd serves at once; default 10 + max(10, 1.5 x processes x threads).", daemon_only=True,
-    ),
-    _one(CAPACITY, "initial-workers", FRACTION, "0..1", "Part of max-clients that is started at once.", daemon_only=True),
-    _one(CAPACITY, "minimum-spare-workers", FRACTION, "0..1", "Part of max-clients kept idle at least.", daemon_only=True),
-    _one(CAPACITY, "maximum-spare-workers", FRACTION, "0..1", "Part of max-clients kept idle at most.", daemon_only=True),
+    _one(CAPACITY, "max-clients", v.integer(1, 20000), "NUMBER",
+         "Connections httpd serves at once; default 10 + max(10, 1.5 x processes x threads).", daemon_only=True),
+    _one(CAPACITY, "initial-workers", FRACTION, "0..1", "Part of max-clients that is started at once.",
+         daemon_only=True),
+    _one(CAPACITY, "minimum-spare-workers", FRACTION, "0..1", "Part of max-clients kept idle at least.",
+         daemon_only=True),
+    _one(CAPACITY, "maximum-spare-workers", FRACTION, "0..1", "Part of max-clients kept idle at most.",
+         daemon_only=True),
     _one(CAPACITY, "server-backlog", v.integer(1, 65535), "NUMBER", "Connections the kernel may queue for httpd.", 500),
-    _one(
-        CAPACITY, "daemon-backlog", v.integer(1, 65535), "NUMBER", "Connections the kernel may queue for the daemons.", 100,
-        daemon_only=True,
-    ),
+    _one(CAPACITY, "daemon-backlog", v.integer(1, 65535), "NUMBER", "Connections the kernel may queue for the daemons.",
+         100, daemon_only=True),
     _many(CAPACITY, "server-mpm", "NAME", "Preferred MPM; the first one that this httpd has is taken.",
           v.choice("event", "worker", "prefork")),
     _one(CAPACITY, "send-buffer-size", BUFFER, "BYTES", "Send buffer of the sockets between httpd and daemons.",
@@ -115,45 +114,54 @@ OPTIONS: tuple[Option, ...] = (
     _one(CAPACITY, "header-buffer-size", v.integer(8192, 2**24), "BYTES", "Largest response head taken from a daemon.",
          daemon_only=True),
     # -- timeouts and limits
-    _one(TIMEOUTS, "limit-request-body", v.integer(0, 2**31 - 1), "BYTES", "Largest request body; 0 is no limit.", 10485760),
+    _one(TIMEOUTS, "limit-request-body", v.integer(0, 2**31 - 1), "BYTES", "Largest request body; 0 is no limit.",
+         10485760),
     _one(TIMEOUTS, "maximum-requests", BYTES, "NUMBER",
          "Replace a process after so many requests (embedded mode: connections); 0 never.", 0),
-    _one(TIMEOUTS, "request-timeout", SECONDS, "SECONDS", "Longest time for one request; 0 is no limit.", 60, daemon_only=True),
+    _one(TIMEOUTS, "request-timeout", SECONDS, "SECONDS", "Longest time for one request; 0 is no limit.", 60,
+         daemon_only=True),
     _one(TIMEOUTS, "queue-timeout", SECONDS, "SECONDS", "Longest wait for a free daemon thread, then 504.", 45,
          daemon_only=True),
     _one(TIMEOUTS, "connect-timeout", SECONDS, "SECONDS", "Longest wait for a connection to a daemon, then 503.", 15,
          daemon_only=True),
     _one(TIMEOUTS, "socket-timeout", SECONDS, "SECONDS", "Longest wait for data from client or daemon.", 60),
-    _one(TIMEOUTS, "startup-timeout", SECONDS, "SECONDS", "Replace a process whose application did not load by then.", 15,
-         daemon_only=True, since="6.1.1"),
-    _one(TIMEOUTS, "shutdown-timeout", SECONDS, "SECONDS", "How long a process that ends may take for its last work.", 5,
-         daemon_only=True),
-    _one(TIMEOUTS, "graceful-timeout", SECONDS, "SECONDS", "How long a process that is replaced may finish its requests.", 15,
-         daemon_only=True),
-    _one(TIMEOUTS, "eviction-timeout", SECONDS, "SECONDS", "The same for a replacement by signal; 0 means graceful-timeout.", 0,
-         daemon_only=True),
+    _one(TIMEOUTS, "startup-timeout", SECONDS, "SECONDS", "Replace a process whose application did not load by then.",
+         15, daemon_only=True, since="6.1.1"),
+    _one(TIMEOUTS, "shutdown-timeout", SECONDS, "SECONDS", "How long a process that ends may take for its last work.",
+         5, daemon_only=True),
+    _one(TIMEOUTS, "graceful-timeout", SECONDS, "SECONDS",
+         "How long a process that is replaced may finish its requests.", 15, daemon_only=True),
+    _one(TIMEOUTS, "eviction-timeout", SECONDS, "SECONDS",
+         "The same for a replacement by signal; 0 means graceful-timeout.", 0, daemon_only=True),
     _one(TIMEOUTS, "deadlock-timeout", SECONDS, "SECONDS", "Replace a process whose interpreter lock is stuck.", 60,
          daemon_only=True),
     _one(TIMEOUTS, "inactivity-timeout", SECONDS, "SECONDS", "Replace a process that was idle for so long; 0 never.", 0,
          daemon_only=True),
-    _one(TIMEOUTS, "header-timeout", SECONDS, "SECONDS", "Wait for the first bytes of a request head; 0 is no limit.", 15),
+    _one(TIMEOUTS, "header-timeout", SECONDS, "SECONDS", "Wait for the first bytes of a request head; 0 is no limit.",
+         15),
     _one(TIMEOUTS, "header-max-timeout", SECONDS, "SECONDS", "Longest time for a whole request head.", 30),
     _one(TIMEOUTS, "header-min-rate", BYTES, "BYTES/S", "A head that comes at this rate extends header-timeout.", 500),
-    _one(TIMEOUTS, "body-timeout", SECONDS, "SECONDS", "Wait for the first bytes of a request body; 0 is no limit.", 15),
+    _one(TIMEOUTS, "body-timeout", SECONDS, "SECONDS", "Wait for the first bytes of a request body; 0 is no limit.",
+         15),
     _one(TIMEOUTS, "body-max-timeout", SECONDS, "SECONDS", "Longest time for a whole request body; 0 is no limit.", 0),
     _one(TIMEOUTS, "body-min-rate", BYTES, "BYTES/S", "A body that comes at this rate extends body-timeout.", 500),
-    _one(TIMEOUTS, "keep-alive-timeout", SECONDS, "SECONDS", "How long an idle connection stays open; 0 closes at once.", 2),
+    _one(TIMEOUTS, "keep-alive-timeout", SECONDS, "SECONDS",
+         "How long an idle connection stays open; 0 closes at once.", 2),
     # -- requests and URLs
-    _one(MAPPING, "document-root", v.DIRECTORY, "DIRECTORY", "Files that exist below it are served before the application."),
+    _one(MAPPING, "document-root", v.DIRECTORY, "DIRECTORY",
+         "Files that exist below it are served before the application."),
     _one(MAPPING, "directory-index", v.FILE_NAME, "NAME",
          "Directories of document root and aliases that have this file answer with it."),
-    _flag(MAPPING, "directory-listing", "List directories that are served statically (aliases, application type static)."),
+    _flag(MAPPING, "directory-listing",
+          "List directories that are served statically (aliases, application type static)."),
     _many(MAPPING, "allow-override", "CLASS", "What .htaccess files below the document root may set.",
-          v.choice("AuthConfig", "FileInfo", "Indexes", "Limit", "None", "All"), since="6.1.1"),
+          v.choice("AuthConfig", "FileInfo", "Indexes", "Limit", "None", "All"), since="6.1.1", needs="document-root"),
     _one(MAPPING, "rewrite-rules", v.FILE, "FILE", "httpd configuration included in the section of the document root.",
-         since="6.1.1"),
-    _many(MAPPING, "url-alias", "URL PATH", "Serve a file or a directory statically at a URL path.", v.URL, v.FILE_OR_DIRECTORY),
-    _many(MAPPING, "error-document", "STATUS URL", "Page to show for a status that httpd itself answers with.", v.STATUS, v.URL),
+         since="6.1.1", needs="document-root"),
+    _many(MAPPING, "url-alias", "URL PATH", "Serve a file or a directory statically at a URL path.", v.URL,
+          v.FILE_OR_DIRECTORY),
+    _many(MAPPING, "error-document", "STATUS URL", "Page to show for a status that httpd itself answers with.",
+          v.STATUS, v.URL),
     _many(MAPPING, "proxy-mount-point", "URL BACKEND", "Hand requests below a URL path to another server.",
           v.SLASHED_URL, v.BACKEND),
     _many(MAPPING, "proxy-virtual-host", "HOST BACKEND", "Hand requests for a host name to another server.",
@@ -162,10 +170,13 @@ OPTIONS: tuple[Option, ...] = (
          since="6.1.1"),
     _flag(MAPPING, "compress-responses", "Compress text responses for clients that accept it."),
     _flag(MAPPING, "chunked-request", "Accept request bodies without Content-Length."),
-    _one(MAPPING, "map-head-to-get", v.choice("Auto", "On", "Off"), "WHEN", "Whether the application sees GET for HEAD.", "Auto"),
+    _one(MAPPING, "map-head-to-get", v.choice("Auto", "On", "Off"), "WHEN",
+         "Whether the application sees GET for HEAD.", "Auto"),
     _flag(MAPPING, "enable-sendfile", "Let the kernel send files (not for network file systems).", since="6.1.1"),
-    _many(MAPPING, "setenv", "NAME VALUE", "Variable in the WSGI environment of every request.", v.VARIABLE, v.ANY_TEXT),
-    _many(MAPPING, "passenv", "NAME", "Variable of the server's environment passed into the WSGI environment.", v.VARIABLE),
+    _many(MAPPING, "setenv", "NAME VALUE", "Variable in the WSGI environment of every request.", v.VARIABLE,
+          v.ANY_TEXT),
+    _many(MAPPING, "passenv", "NAME", "Variable of the server's environment passed into the WSGI environment.",
+          v.VARIABLE),
     _many(MAPPING, "include-file", "FILE", "httpd configuration included at the end.", v.FILE),
     # -- identity, directories and Python
     _one(IDENTITY, "user", v.USER, "USER", "User to run as; needed when started as root, and only then possible."),
@@ -175,44 +186,51 @@ OPTIONS: tuple[Option, ...] = (
     _one(IDENTITY, "server-root", v.PATH, "DIRECTORY",
          "Where everything generated goes; default is a private directory named after host and port."),
     _one(IDENTITY, "pid-file", v.PATH, "FILE", "Process id of the server; default is httpd.pid in the server root."),
-    _one(IDENTITY, "socket-prefix", v.DIRECTORY, "DIRECTORY", "Directory of the daemons' sockets; default is the server root.",
-         daemon_only=True, since="6.1.1"),
+    _one(IDENTITY, "socket-prefix", v.DIRECTORY, "DIRECTORY",
+         "Directory of the daemons' sockets; default is the server root.", daemon_only=True, since="6.1.1"),
     _many(IDENTITY, "python-path", "DIRECTORY", "Directory put in front of sys.path.", v.DIRECTORY),
-    _flag(IDENTITY, "reload-on-changes", "Replace a daemon process when the file of a loaded module changes; for development.",
-          daemon_only=True),
+    _flag(IDENTITY, "reload-on-changes",
+          "Replace a daemon process when the file of a loaded module changes; for development.", daemon_only=True),
     _flag(IDENTITY, "disable-reloading", "Never check whether the application's script or module changed."),
-    _one(IDENTITY, "locale", v.matching("locale", r"[A-Za-z0-9_.@-]+", "give a name such as C.UTF-8 or de_DE.UTF-8"), "NAME",
+    _one(IDENTITY, "locale", v.LOCALE, "NAME",
          "Locale of the application; default is that of the environment, never plain C or POSIX."),
-    _one(IDENTITY, "envvars-script", v.FILE, "FILE", "Shell script that sets the server's environment before it starts."),
+    _one(IDENTITY, "envvars-script", v.FILE, "FILE",
+         "Shell script that sets the server's environment before it starts."),
     _one(IDENTITY, "httpd-executable", v.FILE, "FILE", "The httpd to run instead of the one found."),
-    _one(IDENTITY, "modules-directory", v.DIRECTORY, "DIRECTORY", "Where that httpd has its modules."),
+    _one(IDENTITY, "modules-directory", v.DIRECTORY, "DIRECTORY", "Where that httpd has its modules.",
+         needs="httpd-executable"),
     _one(IDENTITY, "mime-types", v.FILE, "FILE", "Table of content types of static files."),
     # -- logging and status
     _one(LOGGING, "log-directory", v.PATH, "DIRECTORY", "Where logs go; default is the server root."),
-    _one(LOGGING, "log-level", v.matching("log level", r"[a-z0-9_.]+(:[a-z0-9]+)?( [a-z0-9_.]+:[a-z0-9]+)*",
-                                          "give a level such as warn, info or debug, or 'warn wsgi:info'"), "LEVEL",
-         "How much the error log tells.", "warn"),
+    _one(LOGGING, "log-level", v.LOG_LEVEL, "LEVEL", "How much the error log tells.", "warn"),
     _flag(LOGGING, "log-to-terminal", "Log to the terminal (or where standard error goes) instead of files."),
     _flag(LOGGING, "access-log", "Write an access log."),
-    _one(LOGGING, "access-log-format", v.TEXT, "FORMAT", "common, combined or an own format.", "common"),
+    _one(LOGGING, "access-log-format", v.TEXT, "FORMAT", "common, combined or an own format.", "common",
+         needs="access-log"),
     _one(LOGGING, "error-log-format", v.TEXT, "FORMAT", "Format of a line of the error log.", since="6.1.1"),
     _flag(LOGGING, "startup-log", "Write what goes wrong at start to a log of its own."),
     _one(LOGGING, "error-log-name", v.FILE_NAME, "NAME", "File name of the error log.", "error_log"),
-    _one(LOGGING, "access-log-name", v.FILE_NAME, "NAME", "File name of the access log.", "access_log"),
-    _one(LOGGING, "startup-log-name", v.FILE_NAME, "NAME", "File name of the startup log.", "startup_log"),
+    _one(LOGGING, "access-log-name", v.FILE_NAME, "NAME", "File name of the access log.", "access_log",
+         needs="access-log"),
+    _one(LOGGING, "startup-log-name", v.FILE_NAME, "NAME", "File name of the startup log.", "startup_log",
+         needs="startup-log"),
     _flag(LOGGING, "rotate-logs", "Start a new file when a log has reached --max-log-size."),
-    _one(LOGGING, "max-log-size", v.integer(1, 100000), "MB", "Size at which --rotate-logs starts a new file.", 5),
-    _one(LOGGING, "rotatelogs-executable", v.FILE, "FILE", "The rotatelogs program."),
+    _one(LOGGING, "max-log-size", v.integer(1, 100000), "MB", "Size at which --rotate-logs starts a new file.", 5,
+         needs="rotate-logs"),
+    _one(LOGGING, "rotatelogs-executable", v.FILE, "FILE", "The rotatelogs program.", needs="rotate-logs"),
     _flag(LOGGING, "server-status", "Show httpd's status page at /server-status to local clients."),
-    # -- services
-    _many(SERVICES, "service-script", "NAME FILE", "Run a Python script in a daemon process of its own.", v.NAME, v.FILE,
+    # -- service scripts
+    _many(SERVICES, "service-script", "NAME FILE", "Run a Python script in a daemon process of its own.", v.NAME,
+          v.FILE, daemon_only=True),
+    _many(SERVICES, "service-user", "NAME USER", "User of that service; needs a start as root.", v.NAME, v.USER,
           daemon_only=True),
-    _many(SERVICES, "service-user", "NAME USER", "User of that service; needs a start as root.", v.NAME, v.USER, daemon_only=True),
     _many(SERVICES, "service-group", "NAME GROUP", "Group of that service.", v.NAME, v.GROUP, daemon_only=True),
-    _many(SERVICES, "service-log", "NAME FILE", "Log of that service: a file name in the log directory.", v.NAME, v.FILE_NAME,
+    _many(SERVICES, "service-log", "NAME FILE", "Log of that service: a file name in the log directory.", v.NAME,
+          v.FILE_NAME, daemon_only=True),
+    _many(SERVICES, "service-log-file", "NAME FILE", "The same as --service-log.", v.NAME, v.FILE_NAME,
           daemon_only=True),
-    _many(SERVICES, "service-log-file", "NAME FILE", "The same as --service-log.", v.NAME, v.FILE_NAME, daemon_only=True),
 )
+# fmt: on
 
 BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -220,16 +238,19 @@ BY_NAME = {option.name: option for option in OPTIONS}
 ALIASES = {"lang": "locale", "proxy-url-alias": "proxy-mount-point"}
 
 # Options of the reference that this release does not have. Naming one is an error that says so.
-NOT_YET = frozenset(
-    """
-    add-handler auth-group auth-group-script auth-type auth-user-script coverage-directory cpu-time-limit
-    debug-mode debugger-startup enable-coverage enable-debugger enable-docs enable-gdb enable-profiler enable-recorder
-    enable-telemetry error-override free-threading gdb-executable host-access-script hsts-policy http2 https-only https-port
-    ignore-activity interrupt-timeout newrelic-config-file newrelic-environment orphan-interpreter process-name
-    profiler-directory python-eggs python-warnings recorder-directory response-buffer-size response-flush-delay
-    response-socket-timeout restart-interval server-metrics shell-executable slow-requests ssl-ca-certificate-file
-    ssl-certificate ssl-certificate-chain-file ssl-certificate-file ssl-certificate-key-file ssl-environment ssl-port
-    ssl-verify-client switch-interval telemetry-interval telemetry-options telemetry-service telemetry-ui-port trust-proxy
-    trust-proxy-header verbose-debugging with-cgi with-newrelic with-newrelic-agent with-newrelic-platform with-php5
-    """.split()
-)
+# fmt: off
+NOT_YET = frozenset((
+    "add-handler", "auth-group", "auth-group-script", "auth-type", "auth-user-script", "coverage-directory",
+    "cpu-time-limit", "debug-mode", "debugger-startup", "enable-coverage", "enable-debugger", "enable-docs",
+    "enable-gdb", "enable-profiler", "enable-recorder", "enable-telemetry", "error-override", "free-threading",
+    "gdb-executable", "host-access-script", "hsts-policy", "http2", "https-only", "https-port", "ignore-activity",
+    "interrupt-timeout", "newrelic-config-file", "newrelic-environment", "orphan-interpreter", "process-name",
+    "profiler-directory", "python-eggs", "python-warnings", "recorder-directory", "response-buffer-size",
+    "response-flush-delay", "response-socket-timeout", "restart-interval", "server-metrics", "shell-executable",
+    "slow-requests", "ssl-ca-certificate-file", "ssl-certificate", "ssl-certificate-chain-file",
+    "ssl-certificate-file", "ssl-certificate-key-file", "ssl-environment", "ssl-port", "ssl-verify-client",
+    "switch-interval", "telemetry-interval", "telemetry-options", "telemetry-service", "telemetry-ui-port",
+    "trust-proxy", "trust-proxy-header", "verbose-debugging", "with-cgi", "with-newrelic", "with-newrelic-agent",
+    "with-newrelic-platform", "with-php5",
+))
+# fmt: on

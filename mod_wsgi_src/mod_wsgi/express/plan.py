@@ -10,7 +10,15 @@ from .files import File, render
 from .model import Model
 
 # Directives that httpd reads only when it starts, not at a graceful restart.
-NEEDS_START = ("LoadModule mpm_", "ServerLimit", "ThreadLimit", "PidFile", "ListenBacklog", "DefaultRuntimeDir", "Mutex")
+NEEDS_START = (
+    "LoadModule mpm_",
+    "ServerLimit",
+    "ThreadLimit",
+    "PidFile",
+    "ListenBacklog",
+    "DefaultRuntimeDir",
+    "Mutex",
+)
 
 NONE, USR1, TERM, GRACEFUL, STOP_START = "none", "usr1", "term", "graceful", "stop_start"
 
@@ -75,10 +83,14 @@ def make_plan(model: Model) -> dict[str, Any]:
         "url": model.url,
         "changed": any(file.state != "same" for file in rendered),
         "files": [
-            {"path": str(file.path), "mode": f"{file.mode:04o}", "state": file.state,
-             "diff": file.diff() if file.state in ("create", "change") else ""}
+            {
+                "path": str(file.path),
+                "mode": f"{file.mode:04o}",
+                "state": file.state,
+                "diff": file.diff() if file.state in ("create", "change") else "",
+            }
             for file in rendered
-        ],  # fmt: skip
+        ],
         "action": action,
         "reasons": reasons,
         "services": services,

@@ -67,7 +67,9 @@ def check_port(model: Model) -> None:
     try:
         found = socket.getaddrinfo(host or None, model.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise bad_option("host", model.settings.host, f"cannot be resolved ({error.strerror}); give an address") from None
+        raise bad_option(
+            "host", model.settings.host, f"cannot be resolved ({error.strerror}); give an address"
+        ) from None
     for family, kind, protocol, _, address in found:
         try:
             probe = socket.socket(family, kind, protocol)
@@ -86,7 +88,9 @@ def check_port(model: Model) -> None:
 
 def _explain_bind(model: Model, error: OSError, optional: bool) -> None:
     if error.errno == errno.EADDRINUSE:
-        raise ExpressError(f"--port: {model.port} is in use on {model.address}; stop what listens there or give another port")
+        raise ExpressError(
+            f"--port: {model.port} is in use on {model.address}; stop what listens there or give another port"
+        )
     if error.errno == errno.EACCES:
         raise ExpressError(f"--port: {model.port} needs the superuser; give one above 1023 or start as root")
     if error.errno == errno.EADDRNOTAVAIL and not optional:
@@ -96,7 +100,9 @@ def _explain_bind(model: Model, error: OSError, optional: bool) -> None:
 def check_not_running(model: Model) -> None:
     pid = processes.server_pid(model.pid_file, model.conf)
     if pid:
-        raise ExpressError(f"--server-root: the server in {str(model.server_root)!r} runs already (pid {pid}); stop it first")
+        raise ExpressError(
+            f"--server-root: the server in {str(model.server_root)!r} runs already (pid {pid}); stop it first"
+        )
 
 
 def check_configuration(model: Model) -> None:
@@ -110,8 +116,13 @@ def check_configuration(model: Model) -> None:
                 file.write()
         done = subprocess.run(
             [model.httpd.executable, "-t", "-f", str(trial.conf)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=CONFIGTEST_SECONDS, check=False,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=CONFIGTEST_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExpressError(f"{model.httpd.executable} -t: {error}; see --httpd-executable") from None
     finally:
@@ -119,4 +130,6 @@ def check_configuration(model: Model) -> None:
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         text = " ".join(lines).replace(str(scratch), str(model.server_root))
-        raise ExpressError(f"{model.httpd.executable} refuses the configuration: {text or f'exit code {done.returncode}'}")
+        raise ExpressError(
+            f"{model.httpd.executable} refuses the configuration: {text or f'exit code {done.returncode}'}"
+        )

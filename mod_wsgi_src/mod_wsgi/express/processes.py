@@ -34,7 +34,11 @@ def _from_proc() -> list[Process]:
 
 def _from_ps() -> list[Process]:
     done = subprocess.run(
-        ["ps", "-e", "-o", "pid=", "-o", "ppid=", "-o", "args="], capture_output=True, text=True, errors="replace", check=False
+        ["ps", "-e", "-o", "pid=", "-o", "ppid=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     rows = (line.split(None, 2) for line in done.stdout.splitlines())
     return [Process(int(row[0]), int(row[1]), row[2] if len(row) > 2 else "") for row in rows if len(row) > 1]

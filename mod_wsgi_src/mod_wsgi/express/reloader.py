@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 import time
-from typing import Callable, Iterable
+from collections.abc import Iterable
+from typing import Callable
 
 NAME = "mod_wsgi-express reloader"
 INTERVAL = 1.0  # seconds between two looks
@@ -54,7 +55,11 @@ def _poll(watch: Watch) -> None:
     while True:
         name = watch.changed()
         if name:
-            print(f"mod_wsgi-express: {name} changed, this process (pid {os.getpid()}) is replaced", file=sys.stderr, flush=True)
+            print(
+                f"mod_wsgi-express: {name} changed, this process (pid {os.getpid()}) is replaced",
+                file=sys.stderr,
+                flush=True,
+            )
             # The process finishes its requests; the server starts a successor.
             os.kill(os.getpid(), signal.SIGUSR1)
             return

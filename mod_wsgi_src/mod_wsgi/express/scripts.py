@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts in the server root: apachectl and envvars for the shell, handler.wsgi and service.wsgi for the daemons."""
+"""The scripts in the server root: apachectl and envvars for the shell, handler.wsgi and service.wsgi for daemons."""
 
 from __future__ import annotations
 
@@ -76,7 +76,12 @@ def envvars(model: Model) -> str:
 
 def handler_wsgi(model: Model) -> str:
     """Sets up a process of the application. For a module it is the script that the URLs are mapped to as well."""
-    lines = [WRITTEN, "from mod_wsgi.express import handler, reloader", "", f"handler.set_variables({model.variables!r})"]
+    lines = [
+        WRITTEN,
+        "from mod_wsgi.express import handler, reloader",
+        "",
+        f"handler.set_variables({model.variables!r})",
+    ]
     if model.embedded_mode:
         lines.append(f"handler.enter({str(model.work_directory)!r})")
     if model.reload_on_changes:

@@ -29,7 +29,7 @@ def start(model: Model) -> int:
     command = ["/bin/sh", str(model.server_root / "apachectl"), "start", "-DFOREGROUND"]
     sys.stdout.flush()
     if not os.isatty(0) and not os.isatty(1):
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606
     return _run_beside(command)
 
 
@@ -48,7 +48,7 @@ def _run_beside(command: list[str]) -> int:
 
 
 def _popen_in_group(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, preexec_fn=os.setpgrp)  # noqa: PLW1509  (process_group= came with Python 3.11)
+    return subprocess.Popen(command, preexec_fn=os.setpgrp)
 
 
 def summary(model: Model) -> str:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from .errors import UsageError, bad_option
 from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
@@ -68,7 +69,7 @@ def _value(option: Option, raw: object) -> Any:
 
 
 def read_settings(raw: Mapping[str, object]) -> Settings:
-    """`raw` maps option names to what was given: true/false, a word, or a list (of lists when it takes several words)."""
+    """`raw` maps option names to what was given: true or false, a word, a list (of lists when it takes several)."""
     values = {option.key: option.default for option in OPTIONS}
     given: set[str] = set()
     for spelled, value in raw.items():
@@ -96,7 +97,15 @@ def read_options_file(name: str) -> tuple[str | None, dict[str, object]]:
         raise UsageError(f"--options-file: {name!r} cannot be read ({error}); give a JSON file") from None
     except ValueError as error:
         raise UsageError(f"--options-file: {name!r} is not JSON ({error}); correct it") from None
-    entry, options = (document.get("entry"), document.get("options", {})) if isinstance(document, dict) else (None, None)
-    if not isinstance(options, dict) or not isinstance(entry, (str, type(None))) or set(document) - {"entry", "options"}:
-        raise UsageError(f'--options-file: {name!r} has another shape than {{"entry": "...", "options": {{...}}}}; correct it')
+    entry, options = (
+        (document.get("entry"), document.get("options", {})) if isinstance(document, dict) else (None, None)
+    )
+    if (
+        not isinstance(options, dict)
+        or not isinstance(entry, (str, type(None)))
+        or set(document) - {"entry", "options"}
+    ):
+        raise UsageError(
+            f'--options-file: {name!r} has another shape than {{"entry": "...", "options": {{...}}}}; correct it'
+        )
     return entry, options

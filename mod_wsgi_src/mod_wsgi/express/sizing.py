@@ -37,7 +37,9 @@ def sizing(settings: Settings, mpm: str, processes: int, threads: int) -> Sizing
     busy = processes * threads
     clients = settings.max_clients or 10 + max(10, int(1.5 * busy))
     if clients < busy:
-        raise bad_option("max-clients", clients, f"is less than the {busy} threads of the application; give at least {busy}")
+        raise bad_option(
+            "max-clients", clients, f"is less than the {busy} threads of the application; give at least {busy}"
+        )
     prefork = mpm == "prefork"
     initial = (0.05 if prefork else 0.2) if settings.initial_workers is None else settings.initial_workers
     minimum = initial if settings.minimum_spare_workers is None else settings.minimum_spare_workers

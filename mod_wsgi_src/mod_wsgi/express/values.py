@@ -139,3 +139,9 @@ BACKEND = matching(
 STATUS = integer(400, 599)
 USER = Type("user", _user)
 GROUP = Type("group", _group)
+LOCALE = matching("locale", r"[A-Za-z0-9_.@-]+", "give a name such as C.UTF-8 or de_DE.UTF-8")
+LOG_LEVEL = matching(
+    "log level",
+    r"[a-z0-9_.]+(:[a-z0-9]+)?( [a-z0-9_.]+:[a-z0-9]+)*",
+    "give a level such as warn, info or debug, or 'warn wsgi:info'",
+)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from html import escape
-from typing import Callable, Iterable
+from typing import Callable
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>mod_wsgi-express</title></head>

@@ -97,14 +97,17 @@ def environment(model: Model) -> list[str]:
 
 
 def compression(model: Model) -> list[str]:
-    kinds = "text/plain text/html text/xml text/css text/javascript application/xhtml+xml application/javascript application/json"
-    return only_if(model.compress_responses, f"AddOutputFilterByType DEFLATE {kinds}")
+    kinds = [f"text/{kind}" for kind in ("plain", "html", "xml", "css", "javascript")]
+    kinds += [f"application/{kind}" for kind in ("xhtml+xml", "javascript", "json")]
+    return only_if(model.compress_responses, " ".join(["AddOutputFilterByType DEFLATE", *kinds]))
 
 
 def hosts(model: Model) -> list[str]:
     """Virtual hosts: the named one, those of other servers, and in front one for all names that nobody asked for."""
     name, port = model.settings.server_name, model.port
-    foreign = only_if(model.settings.document_root, "RewriteEngine Off")  # of a host that has nothing to do with our files
+    foreign = only_if(
+        model.settings.document_root, "RewriteEngine Off"
+    )  # of a host that has nothing to do with our files
     lines: list[str] = []
     if name:
         refuse = ["Require local"] if model.allow_localhost else ["Require all denied"]

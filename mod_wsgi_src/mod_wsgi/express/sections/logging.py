@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..conf import directive, quote, section
 from ..model import Model
 
-COMMON = "%h %l %u %t \\\"%r\\\" %>s %b"
+COMMON = '%h %l %u %t \\"%r\\" %>s %b'
 COMBINED = COMMON + ' \\"%{Referer}i\\" \\"%{User-agent}i\\"'
 
 
