@@ -16,8 +16,8 @@
 #include "../python/runtime.h"
 #include "config.h"
 
-/* The rest of a socket's name is .<parent pid>.<generation>.<group>.<process>.sock */
-#define SOCKET_SUFFIX_LENGTH (sizeof ".4294967295.4294967295.4294967295.9999.sock" - 1)
+/* The rest of a socket's name: .<parent pid>.<generation>.<group>.<process>.sock */
+#define SOCKET_SUFFIX_LENGTH (sizeof ".4194304.99999.999.999.sock" - 1)
 #define HEADER_BUFFER_SIZE   32768
 #define MOST_CONNECTIONS     65536
 
@@ -70,7 +70,7 @@ static void number_vhosts(apr_pool_t *pconf, server_rec *main_server)
 static int is_reachable(const server_rec *s, const server_rec *owner)
 {
     return s == owner || !owner->is_virtual
-        || (s->server_hostname && owner->server_hostname && !strcasecmp(s->server_hostname, owner->server_hostname));
+        || (s->server_hostname && owner->server_hostname && !ap_cstr_casecmp(s->server_hostname, owner->server_hostname));
 }
 
 const wap_group *wap_find_group(const server_rec *s, const char *name)

@@ -310,7 +310,6 @@ int wap_reply_abort(wap_reply *reply)
     request_rec *r = reply->r;
     apr_bucket_alloc_t *alloc = reply->bb->bucket_alloc;
 
-    r->connection->keepalive = AP_CONN_CLOSE;
     if (reply->instead)
         return reply->instead;
     if (reply->redirect)
@@ -318,8 +317,11 @@ int wap_reply_abort(wap_reply *reply)
     if (reply->client_gone)
         return OK;
 
-    /* What the application did send goes first, so that the error comes after the head and not instead of it. */
-    if (flush(reply) == 0) {
+    /* What the application did send goes first, so that the error comes after the head and not instead of it; and only
+     * then is it known that the connection closes, so that HTTP/1.1 still uses chunks, whose last one is left out. */
+    int open = flush(reply) == 0;
+    r->connection->keepalive = AP_CONN_CLOSE;
+    if (open) {
         int by_close = !r->chunked && !apr_table_get(r->headers_out, "Content-Length") && !r->connection->master
                     && !r->header_only && !AP_STATUS_IS_HEADER_ONLY(r->status);
         APR_BRIGADE_INSERT_TAIL(reply->bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
