@@ -17,6 +17,7 @@ REFERENCE = "mod_wsgi==6.1.1"
 PYTHON = "/usr/bin/python3"
 NEEDED = ("mpm_event", "authz_core", "alias")
 
+# More threads a child than connections: event closes kept-alive connections when its threads run out.
 BASE = """\
 ServerRoot "{root}"
 ServerName 127.0.0.1
@@ -30,10 +31,10 @@ Mutex pthread
 {user}
 StartServers 2
 ServerLimit 2
-ThreadsPerChild 25
-MaxRequestWorkers 50
+ThreadsPerChild 40
+MaxRequestWorkers 80
 MinSpareThreads 1
-MaxSpareThreads 50
+MaxSpareThreads 80
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 LimitRequestFields 200
