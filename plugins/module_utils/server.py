@@ -1,0 +1,166 @@
+# Copyright: The mod_wsgi toolkit developers
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running server of one instance: is it there, start it, stop it, signal it. With systemd or by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+START_SECONDS = 30  # httpd binds its port before it goes to the background, so this is plenty
+STOP_SECONDS = 60  # requests in flight may take the graceful and the shutdown timeout
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class ServerError(Exception):
+    """The server did not do what it was told; the text says what was found."""
+
+
+def clean_environment() -> dict[str, str]:
+    """What a service manager would give: nothing of the caller's session reaches the application."""
+    account = pwd.getpwuid(os.geteuid())
+    return {"PATH": PATH, "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
+
+
+def command_of(pid: int) -> str:
+    """The command line of a live process; empty when there is none."""
+    done = subprocess.run(
+        ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, errors="replace", check=False
+    )
+    state, _, command = done.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else command.strip()
+
+
+def port_error(host: str | None, port: int) -> str | None:
+    """Why nobody can listen there now; None when it is free."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        return f"host '{host}' cannot be resolved ({error.strerror}). Give an address of this machine"
+    for family, kind, protocol, _name, address in found:
+        try:
+            probe = socket.socket(family, kind, protocol)
+        except OSError:
+            continue  # no IPv6 on this machine
+        with probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(address)
+                probe.listen(1)
+            except OSError as error:
+                if host is None and family == socket.AF_INET6:
+                    continue
+                return f"port {port} on {address[0]} cannot be used ({os.strerror(error.errno or 0)})"
+    return None
+
+
+class Server:
+    """One server, known by its server root. The pid counts only while its command line names our configuration."""
+
+    def __init__(self, server_root: str) -> None:
+        self.root = server_root
+        self.conf = os.path.join(server_root, "httpd.conf")
+        self.apachectl = os.path.join(server_root, "apachectl")
+        self.pid_file = os.path.join(server_root, "httpd.pid")
+
+    def pid(self) -> int | None:
+        try:
+            with open(self.pid_file) as file:
+                pid = int(file.read())
+        except (OSError, ValueError):
+            return None
+        return pid if self.conf in command_of(pid) else None
+
+    def start(self) -> None:
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            # A file and not a pipe: a process that stays in the background would keep a pipe open.
+            done = subprocess.run(
+                ["/bin/sh", self.apachectl, "start"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=clean_environment(),
+                cwd="/",
+                check=False,
+            )
+            output.seek(0)
+            said = " ".join(output.read().split())
+        if done.returncode != 0:
+            raise ServerError(f"{self.apachectl} start: exit code {done.returncode}. {said}")
+        self.wait_for_start(said)
+
+    def wait_for_start(self, said: str = "") -> None:
+        until = time.monotonic() + START_SECONDS
+        while self.pid() is None:
+            if time.monotonic() > until:
+                raise ServerError(f"no process {START_SECONDS} s after the start. {said}".strip())
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + STOP_SECONDS
+        while command_of(pid):
+            if time.monotonic() > until:
+                raise ServerError(f"process {pid} still runs {STOP_SECONDS} s after SIGTERM")
+            time.sleep(0.1)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def graceful(self) -> None:
+        pid = self.pid()
+        if pid is None:
+            raise ServerError("it ended before it could be told to reload")
+        os.kill(pid, signal.SIGUSR1)
+
+
+class SystemdServer(Server):
+    """The same as a unit. What runs without the unit, from an earlier install, is stopped and taken over."""
+
+    def __init__(self, server_root: str, unit: str) -> None:
+        super().__init__(server_root)
+        self.unit = unit
+
+    def _systemctl(self, *words: str) -> None:
+        done = subprocess.run(["systemctl", *words, self.unit], capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode != 0:
+            raise ServerError(f"systemctl {' '.join(words)} {self.unit}: {' '.join((done.stderr or done.stdout).split())}")
+
+    def is_active(self) -> bool:
+        return subprocess.run(["systemctl", "is-active", "--quiet", self.unit], check=False).returncode == 0
+
+    def start(self) -> None:
+        if not self.is_active():
+            super().stop()
+        self._systemctl("start")
+        self.wait_for_start(f"See: journalctl -u {self.unit}")
+
+    def stop(self) -> None:
+        if self.is_active():
+            self._systemctl("stop")
+        super().stop()
+
+    def graceful(self) -> None:
+        if not self.is_active():
+            self.restart()
+            return
+        self._systemctl("reload")
+
+
+def signal_all(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+            os.kill(pid, number)

@@ -1,0 +1,394 @@
+#!/usr/bin/python
+# Copyright: The mod_wsgi toolkit developers
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mod_wsgi_express
+short_description: Have one mod_wsgi-express server run as described, with the smallest action that makes it so
+version_added: 0.1.0
+description:
+  - Asks C(mod_wsgi-express plan) what differs, writes only that, and takes the smallest action that puts it into effect.
+    When nothing differs, nothing is touched, not even a time of modification.
+  - httpd itself checks the new configuration before the live one is touched. When the server does not start with it,
+    the old files come back and the server is started with them.
+  - What was written but not yet put into effect, because the play was interrupted, is remembered and done by the next run.
+  - Options and environment go through standard input and files that only their owner can read, never through a command line.
+author:
+  - The mod_wsgi toolkit developers (@modwsgi)
+options:
+  name:
+    description: Name of the instance, for messages.
+    type: str
+    required: true
+  state:
+    description: Whether it runs.
+    type: str
+    choices: [started, stopped]
+    default: started
+  server_root:
+    description: Directory of everything generated.
+    type: path
+    required: true
+  python:
+    description: Python of the virtual environment that mod_wsgi is installed in. Required when O(state=started).
+    type: path
+  options:
+    description: Options of C(mod_wsgi-express) by name. A list for one that may be given more than once.
+    type: dict
+    default: {}
+  env_file:
+    description: File for O(env_content), readable by its owner only. Name it as C(envvars-script) in O(options).
+    type: path
+  env_content:
+    description: Shell text that sets the environment of the server.
+    type: str
+  release:
+    description: Anything that changes when the code of the application does. A new value replaces daemons and services one by one.
+    type: str
+    default: ""
+  unit:
+    description: systemd unit that runs the server. Not given, the server runs by itself in the background.
+    type: str
+attributes:
+  check_mode:
+    description: Predicts files and action.
+    support: full
+  diff_mode:
+    description: Shows the files, and of the environment only the names.
+    support: full
+  platform:
+    description: Any POSIX system with Python 3.9.
+    platforms: posix
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: The shop
+  modwsgi.toolkit.mod_wsgi_express:
+    name: shop
+    server_root: /opt/mod_wsgi/instances/shop
+    python: /opt/mod_wsgi/venvs/shop/bin/python
+    options:
+      entry-point: /opt/mod_wsgi/apps/shop/wsgi.py
+      port: 8080
+      processes: 4
+      user: mod_wsgi
+      service-script: [[mailer, /opt/mod_wsgi/apps/shop/mailer.py]]
+
+- name: Not now
+  modwsgi.toolkit.mod_wsgi_express:
+    name: shop
+    server_root: /opt/mod_wsgi/instances/shop
+    state: stopped
+"""
+
+RETURN = r"""
+action:
+  description: >-
+    What was done or would be done. V(none), V(usr1) (daemons and services are replaced one by one), V(term) (services are
+    replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop).
+  returned: always
+  type: str
+would_interrupt:
+  description: Whether the action cuts requests that are being served.
+  returned: always
+  type: bool
+reasons:
+  description: Why, in words.
+  returned: always
+  type: list
+  elements: str
+files:
+  description: Files that differ.
+  returned: always
+  type: list
+  elements: str
+msg:
+  description: All of it in one line.
+  returned: always
+  type: str
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
+    Server,
+    ServerError,
+    SystemdServer,
+    port_error,
+    signal_all,
+)
+
+NONE, TERM, USR1, GRACEFUL, STOP_START = "none", "term", "usr1", "graceful", "stop_start"
+STRENGTH = [NONE, TERM, USR1, GRACEFUL, STOP_START]
+EXPORT = re.compile(r"^export ([A-Za-z_][A-Za-z0-9_]*)=(.*?)(?=^export |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path: str | None) -> bytes | None:
+    try:
+        with open(path or "", "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def write(path: str, data: bytes, mode: int) -> None:
+    """Whole or not at all, and never readable by others, not for a moment."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".mod_wsgi_express.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class Files:
+    """Files as they were before a change, to come back to."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._before = {path: (read(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0) for path in paths}
+
+    def restore(self) -> None:
+        for path, (content, mode) in self._before.items():
+            if content is not None:
+                write(path, content, mode)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+
+class State:
+    """What the running server was started with, as far as its own files do not tell, and what is still to be done."""
+
+    def __init__(self, server_root: str) -> None:
+        self.path = server_root + ".state"
+        try:
+            self.values = json.loads(read(self.path) or b"{}")
+        except ValueError:
+            self.values = {}
+
+    def get(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def put(self, **values: str) -> None:
+        if any(self.get(name) != value for name, value in values.items()):
+            self.values.update(values)
+            write(self.path, json.dumps(self.values, indent=2, sort_keys=True).encode() + b"\n", 0o600)
+
+
+def changed_names(before: bytes, after: bytes) -> list[str]:
+    """Names of variables whose value differs. Values are not for showing."""
+    old, new = (dict(EXPORT.findall(text.decode(errors="replace"))) for text in (before, after))
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+class Instance:
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.params = module.params
+        root = self.params["server_root"]
+        self.server = SystemdServer(root, self.params["unit"]) if self.params["unit"] else Server(root)
+        self.state = State(root)
+        self.env = (self.params["env_content"] or "").encode()
+        self.env_before = read(self.params["env_file"])
+        self.unit = sha256(read(self._unit_file()) or b"")
+
+    def _unit_file(self) -> str | None:
+        return f"/etc/systemd/system/{self.params['unit']}" if self.params["unit"] else None
+
+    # -- what differs
+    def express(self, command: str, *more: str) -> str:
+        """Runs mod_wsgi-express; its own one-line error is the error of this module."""
+        python = self.params["python"]
+        code, output, problem = self.module.run_command(
+            [python, "-m", "mod_wsgi.express", command, *more, "--options-file", "-"],
+            data=json.dumps({"options": self.params["options"]}),
+            cwd="/",
+        )
+        if code != 0:
+            said = (problem or output).strip()
+            if "mod_wsgi" not in said or "Traceback" in said:
+                said = f"{python} -m mod_wsgi.express {command}: exit code {code}. {said[-2000:]}"
+            self.fail(said)
+        return output
+
+    def fail(self, text: str, **more: object) -> None:
+        self.module.fail_json(msg=f"instance '{self.params['name']}': {text}", **more)
+
+    def env_differs(self) -> bool:
+        return bool(self.params["env_file"]) and self.env_before != self.env
+
+    def plan(self) -> dict:
+        """The plan of express, and on top of it what only this module knows."""
+        plan = json.loads(self.express("plan", "--json"))
+        pid = self.server.pid()
+        action, reasons = plan["action"], list(plan["reasons"])
+        for found, wanted, reason in self._more_reasons():
+            if found:
+                action = max(action, wanted, key=STRENGTH.index)
+                reasons.append(reason)
+        if pid is None:
+            action, reasons = STOP_START, ["it does not run"]
+        return {**plan, "pid": pid, "action": action, "reasons": list(dict.fromkeys(reasons))}
+
+    def _more_reasons(self) -> list[tuple[bool, str, str]]:
+        pending = self.state.get("pending") or NONE
+        names = ", ".join(changed_names(self.env_before or b"", self.env)) if self.env_differs() else ""
+        return [
+            (self.env_differs(), STOP_START, f"environment changed: {names}"),
+            (self.state.get("release") != self.params["release"], USR1, "the code of the application changed"),
+            (self.state.get("unit") != self.unit and bool(self.params["unit"]), STOP_START, "the unit changed"),
+            (pending in STRENGTH[1:], pending, "an earlier run was interrupted before it took effect"),
+        ]
+
+    def differing(self, plan: dict) -> list[str]:
+        files = [file["path"] for file in plan["files"] if file["state"] != "same"]
+        return files + ([self.params["env_file"]] if self.env_differs() else [])
+
+    def diff(self, plan: dict) -> list[dict]:
+        shown = [{"prepared": file["diff"]} for file in plan["files"] if file.get("diff")]
+        if self.env_differs():
+            names = changed_names(self.env_before or b"", self.env)
+            shown.append({"prepared": f"{self.params['env_file']}: values of {', '.join(names) or 'no variable'} differ\n"})
+        return shown
+
+    # -- make it so
+    def check_port(self, plan: dict) -> None:
+        """A port that somebody else has must not stop what runs now, so this comes first."""
+        options = self.params["options"]
+        listens = f"{options.get('host') or '*'} {options.get('port', 8000)}"
+        if plan["pid"] is not None and self.state.get("listens") == listens:
+            return
+        problem = port_error(options.get("host"), int(options.get("port", 8000)))
+        if problem:
+            self.fail(f"{problem}. Stop what listens there or choose another port")
+
+    def apply(self, plan: dict) -> None:
+        backup = Files([*self.differing(plan), self.state.path])
+        self.state.put(pending=plan["action"])
+        if self.env_differs():
+            write(self.params["env_file"], self.env, 0o600)
+        self.express("setup-server")
+        try:
+            self.act(plan)
+        except ServerError as error:
+            again = self._back(backup) if plan["pid"] is not None and plan["action"] == STOP_START else ""
+            self.fail(f"{error}{again}", action=plan["action"], reasons=plan["reasons"])
+        options = self.params["options"]
+        self.state.put(
+            pending=NONE,
+            release=self.params["release"],
+            unit=self.unit,
+            listens=f"{options.get('host') or '*'} {options.get('port', 8000)}",
+        )
+
+    def act(self, plan: dict) -> None:
+        action, daemons = plan["action"], plan["daemons"]
+        services = {name: pids for name, pids in daemons.items() if name.startswith("service:")}
+        if action == STOP_START:
+            self.server.restart()
+        elif action == GRACEFUL:
+            self.server.graceful()
+        elif action == USR1:
+            for name, pids in daemons.items():
+                signal_all(pids, signal.SIGTERM if name in services else signal.SIGUSR1)
+        elif action == TERM:
+            for name in plan["services"]:
+                signal_all(services.get(f"service:{name}", []), signal.SIGTERM)
+
+    def _back(self, backup: Files) -> str:
+        backup.restore()
+        try:
+            self.server.restart()
+        except ServerError as error:
+            return f" The previous configuration is back, but does not start either: {error}"
+        return " The previous configuration is back and serves."
+
+
+def started(instance: Instance) -> dict:
+    module, params = instance.module, instance.params
+    if module.check_mode and not os.access(params["python"], os.X_OK):
+        return result(params["name"], STOP_START, ["nothing is installed yet"], [params["server_root"]])
+    if params["env_file"] and instance.env_before is None and not module.check_mode:
+        os.makedirs(os.path.dirname(params["env_file"]), mode=0o755, exist_ok=True)
+        write(params["env_file"], instance.env, 0o600)  # express wants to see the file it is told about
+        created, instance.env_before = True, instance.env
+    else:
+        created = False
+    if params["env_file"] and instance.env_before is None:
+        return result(params["name"], STOP_START, ["nothing was set up here before"], [params["server_root"]])
+    plan = instance.plan()
+    files = instance.differing(plan) + ([params["env_file"]] if created else [])
+    interrupts = plan["action"] == STOP_START and plan["pid"] is not None
+    found = result(params["name"], plan["action"], plan["reasons"], files, interrupts)
+    if found["changed"]:
+        instance.check_port(plan)
+        if not module.check_mode:
+            instance.apply(plan)
+    return {**found, "diff": instance.diff(plan)}
+
+
+def stopped(instance: Instance) -> dict:
+    runs = instance.server.pid() is not None
+    found = result(instance.params["name"], "stop" if runs else NONE, ["it runs"] if runs else [], [], runs)
+    if runs and not instance.module.check_mode:
+        try:
+            instance.server.stop()
+        except ServerError as error:
+            instance.fail(str(error))
+    return found
+
+
+def result(name: str, action: str, reasons: list[str], files: list[str], interrupts: bool = False) -> dict:
+    msg = f"{name}: action={action}" + (f" ({'; '.join(reasons)})" if reasons else "")
+    return {
+        "changed": bool(files) or action != NONE,
+        "action": action,
+        "reasons": reasons,
+        "files": files,
+        "would_interrupt": interrupts,
+        "msg": msg + (" would_interrupt=true" if interrupts else ""),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "server_root": {"type": "path", "required": True},
+            "python": {"type": "path"},
+            "options": {"type": "dict", "default": {}},
+            "env_file": {"type": "path"},
+            "env_content": {"type": "str", "no_log": True},
+            "release": {"type": "str", "default": ""},
+            "unit": {"type": "str"},
+        },
+        required_if=[("state", "started", ("python",))],
+        required_by={"env_content": "env_file"},
+        supports_check_mode=True,
+    )
+    instance = Instance(module)
+    module.exit_json(**(started if module.params["state"] == "started" else stopped)(instance))
+
+
+if __name__ == "__main__":
+    main()
