@@ -247,11 +247,6 @@ void wdm_generation_in_child(wdm_generation *generation)
             close_fd(&generation->seats[i][j].listener);
 }
 
-void wdm_generation_in_stranger(wdm_generation *generation)
-{
-    close_fd(&generation->lifeline[1]);
-}
-
 void wdm_generation_note_child(wdm_generation *generation, pid_t pid, int alive)
 {
     uint32_t from = alive ? 0 : (uint32_t)pid, to = alive ? (uint32_t)pid : 0;

@@ -43,9 +43,6 @@ void wdm_generation_free(wdm_generation *generation, int remove_sockets);
 
 /* Apache child, right after its fork: closes what belongs to parent and manager only. */
 void wdm_generation_in_child(wdm_generation *generation);
-/* A process that an Apache child forked: lets go of the lifeline. Async-signal-safe. */
-void wdm_generation_in_stranger(wdm_generation *generation);
-
 /* Parent: an Apache child of this generation began (alive) or ended. */
 void wdm_generation_note_child(wdm_generation *generation, pid_t pid, int alive);
 /* Manager: forgets dead children and what they had on offer. Returns how many live. */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+
+#include <errno.h>
+
+#include "../transport/sockets.h"
+#include "relay.h"
+
+#define INLINE_BODY  (64 * 1024)       /* read from the client before a daemon thread is engaged */
+#define SPARE_TRIES  8                 /* beyond two for each process */
+#define SECOND       ((int64_t)1000000)
+
+/* --- the choice --------------------------------------------------------------------------------------------------- */
+
+/* What a process that is not ready counts as: everyone else goes first. */
+#define NOT_READY_LOAD 1000000u
+
+static uint32_t load_of(const wap_pool *pool, uint32_t process)
+{
+    uint32_t state = atomic_load_explicit(&wio_board_process(pool->board, process)->state, memory_order_relaxed);
+
+    if (state == WIO_PROCESS_FAILED)
+        return UINT32_MAX;
+    return wio_board_inflight(pool->board, process) + (state == WIO_PROCESS_READY ? 0 : NOT_READY_LOAD);
+}
+
+int wap_client_choose(const wap_pool *pool)
+{
+    uint32_t count = (uint32_t)pool->group->processes, first = pool->last, best_load = UINT32_MAX;
+    int best = -1;
+
+    if (count == 1)
+        return atomic_load(&wio_board_process(pool->board, 0)->state) == WIO_PROCESS_FAILED ? -1 : 0;
+    for (uint32_t i = 0; i < count; i++) {   /* the last used wins a tie */
+        uint32_t process = (first + i) % count, load = load_of(pool, process);
+        if (load < best_load) {
+            best = (int)process;
+            best_load = load;
+        }
+    }
+    return best;
+}
+
+/* --- the request -------------------------------------------------------------------------------------------------- */
+
+static int unavailable(request_rec *r, const wap_pool *pool, const char *why)
+{
+    if (!wap_pools_stopping())
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "request %s: daemon group '%s' cannot serve it: %s", wap_request_id(r),
+                      pool->group->name, why);
+    apr_table_setn(r->err_headers_out, "Retry-After", "1");
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* Reads a small body of known length into the HEAD, so that a slow upload costs no daemon thread. A client that waits for
+ * 100 Continue gets it only if the application reads. */
+static int take_inline_body(wap_request *request)
+{
+    wio_request *fields = &request->fields;
+    int64_t length = fields->content_length;
+
+    if (length == 0)
+        fields->flags |= WIO_REQUEST_BODY_DONE;
+    if (length <= 0 || length > INLINE_BODY || request->r->expecting_100)
+        return OK;
+    if (wio_buf_reserve(&request->head, (size_t)length) < 0)
+        return HTTP_INTERNAL_SERVER_ERROR;
+
+    while (fields->body_len < length) {
+        apr_ssize_t got = wap_read_body(request->r, request->head.data + request->head.len,
+                                        (apr_size_t)(length - fields->body_len));
+        if (got < 0)
+            return wap_body_error(request->r);
+        if (got == 0)
+            return HTTP_BAD_REQUEST;   /* fewer bytes than it announced */
+        request->head.len += (size_t)got;
+        fields->body_len += (uint32_t)got;
+    }
+    fields->flags |= WIO_REQUEST_BODY_DONE;
+    return OK;
+}
+
+/* A connection to the process: the first try takes a kept one. Status OK, or what to answer. */
+static int connect_to(request_rec *r, wap_pool *pool, uint32_t process, int fresh, wap_conn **conn)
+{
+    int seconds = pool->group->connect_timeout;
+
+    *conn = fresh ? NULL : wap_pool_take(pool, process);
+    if (*conn)
+        return OK;
+    *conn = wap_pool_dial(pool, process, seconds ? wio_now_us() + seconds * SECOND : 1);
+    if (*conn)
+        return OK;
+    if (errno == ECONNREFUSED || errno == ENOENT)
+        return unavailable(r, pool, "nobody listens, so its manager is gone");
+    if (errno == EAGAIN)
+        return unavailable(r, pool, "its listen-backlog stayed full for connect-timeout");
+    return unavailable(r, pool, strerror(errno));
+}
+
+static int try_processes(wap_relay *relay)
+{
+    wap_pool *pool = relay->pool;
+    int tries = 2 * pool->group->processes + SPARE_TRIES, fresh = 0;
+    wap_conn *conn;
+
+    for (int i = 0; i < tries; i++) {
+        int process = wap_client_choose(pool);
+        if (process < 0)
+            return unavailable(relay->r, pool, "its processes fail to start");
+        int status = connect_to(relay->r, pool, (uint32_t)process, fresh, &conn);
+        if (status != OK)
+            return status;
+
+        wap_verdict verdict = wap_relay_run(relay, conn);
+        if (verdict == WAP_ANSWERED) {
+            wap_pool_give(pool, conn);
+            return relay->status;
+        }
+        wap_pool_drop(pool, conn);
+        if (verdict == WAP_ENDED)
+            return relay->status;
+        if (verdict == WAP_UNAVAILABLE || wap_pools_stopping())
+            return unavailable(relay->r, pool, "no process became ready within connect-timeout");
+        fresh = 1;   /* where one kept connection is dead, all are */
+        wap_pool_clear(pool, (uint32_t)process);
+    }
+    return unavailable(relay->r, pool, "one process after the other ended before it took the request");
+}
+
+int wap_client_run(wap_request *request)
+{
+    wap_pool *pool = wap_pool_of(request->group->index);
+    wap_relay relay;
+
+    if (!pool) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, "daemon group '%s' was not started", request->group->name);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (request->group->threads == 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, "daemon group '%s' has threads=0: it runs service scripts and "
+                      "takes no requests", request->group->name);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    int status = take_inline_body(request);
+    if (status != OK)
+        return status;
+    wap_relay_init(&relay, request, pool);
+    return try_processes(&relay);
+}
