@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "environ.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../transport/frame.h"
+#include "../transport/sockets.h"
+#include "log.h"
+#include "module.h"
+#include "setup.h"
+#include "target.h"
+
+/* ---- templates ---- */
+
+static int is_key(const wio_pair *pair, const char *key)
+{
+    return !strcmp(pair->key, key);
+}
+
+int wpy_choice_read(const wpy_request *request, wpy_choice *choice)
+{
+    wio_cursor cursor = { request->vars, request->vars + request->fixed_len };
+    wio_pair pair;
+    const char *handler = "";
+    int more;
+    choice->script = NULL;
+    choice->group = "";
+    choice->callable = "application";
+    choice->reloading = 0;
+    if (request->fixed_len > request->vars_len)
+        return -1;
+    while ((more = wio_pair_next(&cursor, &pair)) > 0) {
+        if (is_key(&pair, WPY_KEY_SCRIPT))
+            choice->script = pair.value;
+        else if (is_key(&pair, WPY_KEY_GROUP))
+            choice->group = pair.value;
+        else if (is_key(&pair, WPY_KEY_CALLABLE))
+            choice->callable = pair.value;
+        else if (is_key(&pair, WPY_KEY_HANDLER))
+            handler = pair.value;
+        else if (is_key(&pair, WPY_KEY_RELOADING))
+            choice->reloading = pair.value[0] == '1';
+    }
+    if (*handler) {
+        choice->script = handler;
+        choice->callable = "handle_request";
+    }
+    return more < 0 || !choice->script ? -1 : 0;
+}
+
+static int fits(const wpy_template *tmpl, const wpy_request *request)
+{
+    return tmpl->fixed_len == request->fixed_len && !memcmp(tmpl->fixed, request->vars, request->fixed_len);
+}
+
+wpy_template *wpy_template_peek(const wpy_thread *thread, const wpy_request *request)
+{
+    int i;
+    for (i = 0; i < WPY_TEMPLATES && thread->templates[i]; i++)
+        if (fits(thread->templates[i], request))
+            return thread->templates[i];
+    return NULL;
+}
+
+void wpy_template_free(wpy_thread *thread, wpy_template *tmpl)
+{
+    if (tmpl->environ && !wpy_enter(thread, tmpl->interp)) {
+        Py_CLEAR(tmpl->environ);
+        Py_CLEAR(tmpl->callable);
+        wpy_leave();
+    }
+    free(tmpl->fixed);
+    free(tmpl->callable_name);
+    free(tmpl);
+}
+
+static wpy_template *new_template(wpy_thread *thread, const wpy_request *request)
+{
+    wpy_template *tmpl;
+    wpy_choice choice;
+    if (wpy_choice_read(request, &choice)) {
+        wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: the request's variables are malformed or name no script");
+        return NULL;
+    }
+    tmpl = calloc(1, sizeof *tmpl);
+    if (!tmpl)
+        return NULL;
+    tmpl->reloading = choice.reloading;
+    tmpl->fixed_len = request->fixed_len;
+    tmpl->fixed = malloc(request->fixed_len);
+    tmpl->callable_name = strdup(choice.callable);
+    if (!tmpl->fixed || !tmpl->callable_name || !(tmpl->interp = wpy_interp_get(thread, choice.group))
+        || !(tmpl->target = wpy_target_get(tmpl->interp, choice.script))) {
+        wpy_template_free(thread, tmpl);
+        return NULL;
+    }
+    memcpy(tmpl->fixed, request->vars, request->fixed_len);
+    return tmpl;
+}
+
+wpy_template *wpy_template_get(wpy_thread *thread, const wpy_request *request)
+{
+    wpy_template **slots = thread->templates, *tmpl;
+    int i = 0;
+    while (i < WPY_TEMPLATES && slots[i] && !fits(slots[i], request))
+        i++;
+    if (i < WPY_TEMPLATES && slots[i]) {
+        tmpl = slots[i];
+    } else {
+        if (!(tmpl = new_template(thread, request)))
+            return NULL;
+        if (i == WPY_TEMPLATES)
+            wpy_template_free(thread, slots[--i]);
+    }
+    memmove(slots + 1, slots, (size_t)i * sizeof *slots);
+    return slots[0] = tmpl;
+}
+
+/* ---- dictionaries; GIL held ---- */
+
+/* Where a key of ours is, may go, or must give way: the first of four slots that is empty or holds it. */
+static PyObject **key_slot(wpy_interp *interp, const char *key, size_t len)
+{
+    uint32_t hash = 2166136261u, i;
+    PyObject **slot;
+    for (i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)key[i]) * 16777619u;
+    for (i = 0; i < 4; i++) {
+        slot = &interp->keys[(hash + i) & (WPY_KEYS - 1)];
+        if (!*slot)
+            return slot;
+        if (PyUnicode_GET_LENGTH(*slot) == (Py_ssize_t)len && !memcmp(PyUnicode_1BYTE_DATA(*slot), key, len))
+            return slot;
+    }
+    slot = &interp->keys[hash & (WPY_KEYS - 1)];
+    Py_CLEAR(*slot);
+    return slot;
+}
+
+/* The str of a key, remembered; borrowed, good until the next call. */
+static PyObject *key_object(wpy_interp *interp, const char *key, size_t len)
+{
+    PyObject **slot = key_slot(interp, key, len);
+    if (!*slot)
+        *slot = PyUnicode_DecodeLatin1(key, (Py_ssize_t)len, NULL);
+    return *slot;
+}
+
+int wpy_environ_intern(wpy_interp *interp, const char *key)
+{
+    PyObject **slot = key_slot(interp, key, strlen(key));
+    if (!*slot)
+        *slot = PyUnicode_InternFromString(key);
+    return *slot ? 0 : -1;
+}
+
+static int put_pair(wpy_interp *interp, PyObject *environ, const wio_pair *pair)
+{
+    PyObject *key, *value;
+    int result;
+    if (pair->flags & WIO_PAIR_PATH)
+        value = PyUnicode_DecodeFSDefaultAndSize(pair->value, pair->value_len);
+    else
+        value = PyUnicode_DecodeLatin1(pair->value, pair->value_len, NULL);
+    if (!value)
+        return -1;
+    key = key_object(interp, pair->key, pair->key_len);
+    result = key ? PyDict_SetItem(environ, key, value) : -1;
+    Py_DECREF(value);
+    return result;
+}
+
+static int malformed(void)
+{
+    PyErr_SetString(PyExc_SystemError, "the request's variables are malformed");
+    return -1;
+}
+
+/* Puts a new reference under a key of ours. */
+static int put_new(PyObject *environ, const char *key, PyObject *value)
+{
+    int result = value ? PyDict_SetItemString(environ, key, value) : -1;
+    Py_XDECREF(value);
+    return result;
+}
+
+static int put_constants(wpy_template *tmpl, PyObject *environ, uint32_t thread_number)
+{
+    const wpy_config *config = wpy_runtime_config();
+    const wpy_interp *interp = tmpl->interp;
+    if (put_new(environ, "wsgi.version", Py_BuildValue("(ii)", 1, 0))
+        || put_new(environ, "wsgi.multithread", PyBool_FromLong(config->multithread))
+        || put_new(environ, "wsgi.multiprocess", PyBool_FromLong(config->multiprocess))
+        || put_new(environ, "wsgi.run_once", PyBool_FromLong(config->run_once))
+        || put_new(environ, "wsgi.input_terminated", PyBool_FromLong(1))
+        || put_new(environ, "wsgi.errors", wpy_new_ref(interp->errors))
+        || put_new(environ, "wsgi.file_wrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type))
+        || put_new(environ, "mod_wsgi.version", wpy_module_version())
+        || put_new(environ, "apache.version", wpy_apache_version())
+        || put_new(environ, "mod_wsgi.thread_id", PyLong_FromUnsignedLong(thread_number)))
+        return -1;
+    return 0;
+}
+
+static int build_template(wpy_call *call, wpy_template *tmpl)
+{
+    wio_cursor cursor = { tmpl->fixed, tmpl->fixed + tmpl->fixed_len };
+    PyObject *environ = PyDict_New();
+    wio_pair pair;
+    int more;
+    tmpl->callable = PyUnicode_InternFromString(tmpl->callable_name);
+    if (!environ || !tmpl->callable || put_constants(tmpl, environ, call->thread->number))
+        goto failed;
+    while ((more = wio_pair_next(&cursor, &pair)) > 0)
+        if (!(pair.flags & WIO_PAIR_HIDDEN) && put_pair(tmpl->interp, environ, &pair))
+            goto failed;
+    if (more < 0) {
+        malformed();
+        goto failed;
+    }
+    tmpl->environ = environ;
+    return 0;
+failed:
+    Py_XDECREF(environ);
+    Py_CLEAR(tmpl->callable);
+    return -1;
+}
+
+/* A time of the request as text of microseconds; left out when it does not apply. */
+static int put_time(PyObject *environ, PyObject *key, int64_t us)
+{
+    char digits[24], *at = digits + sizeof digits;
+    PyObject *value;
+    int result;
+    if (us <= 0)
+        return 0;
+    for (; us; us /= 10)
+        *--at = (char)('0' + us % 10);
+    value = PyUnicode_DecodeLatin1(at, digits + sizeof digits - at, NULL);
+    result = value ? PyDict_SetItem(environ, key, value) : -1;
+    Py_XDECREF(value);
+    return result;
+}
+
+static int put_times(wpy_call *call, PyObject *environ)
+{
+    const wpy_request *request = call->request;
+    const wpy_names *names = &call->interp->names;
+    int64_t now = wio_wall_us();
+    PyObject *seconds;
+    int result;
+    if (put_time(environ, names->request_start, request->request_start_us)
+        || put_time(environ, names->queue_start, request->queue_start_us)
+        || put_time(environ, names->daemon_start, request->daemon_start_us)
+        || put_time(environ, names->script_start, now))
+        return -1;
+    seconds = PyFloat_FromDouble((double)now / 1e6);
+    result = seconds ? PyDict_SetItem(environ, names->application_start, seconds) : -1;
+    Py_XDECREF(seconds);
+    return result;
+}
+
+static int put_request(wpy_call *call, PyObject *environ)
+{
+    const wpy_request *request = call->request;
+    wio_cursor cursor = { request->vars + request->fixed_len, request->vars + request->vars_len };
+    wio_pair pair;
+    int more;
+    while ((more = wio_pair_next(&cursor, &pair)) > 0) {
+        if (pair.flags & WIO_PAIR_HIDDEN)
+            continue;
+        if (put_pair(call->interp, environ, &pair))
+            return -1;
+        if (pair.value_len == 4 && !memcmp(pair.value, "HEAD", 4) && is_key(&pair, "REQUEST_METHOD"))
+            call->head_request = 1;
+    }
+    return more < 0 ? malformed() : 0;
+}
+
+PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input)
+{
+    PyObject *environ;
+    if (!tmpl->environ && build_template(call, tmpl))
+        return NULL;
+    environ = PyDict_Copy(tmpl->environ);
+    if (!environ)
+        return NULL;
+    if (put_request(call, environ) || PyDict_SetItem(environ, call->interp->names.input, input)
+        || put_times(call, environ)) {
+        Py_DECREF(environ);
+        return NULL;
+    }
+    return environ;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an interpreter gets before application code runs in it. */
+#ifndef WSGI_PYTHON_SETUP_H
+#define WSGI_PYTHON_SETUP_H
+
+#include "interpreters.h"
+#include "runtime.h"
+
+/* The configuration that wpy_start() was given, and the wall clock then. */
+const wpy_config *wpy_runtime_config(void);
+int64_t wpy_runtime_start_us(void);
+
+/* Types, wsgi.errors, sys.path, the standard streams, the modules mod_wsgi and apache, the signal restriction. GIL held
+ * with a state of the interpreter. 0; -1 with an exception. */
+int wpy_setup(wpy_interp *interp);
+
+/* Drops every object of the record. GIL held likewise. */
+void wpy_setup_clear(wpy_interp *interp);
+
+#endif

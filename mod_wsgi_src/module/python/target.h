@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scripts: loaded once per interpreter as a module named after the path, loaded again when the file changed. */
+#ifndef WSGI_PYTHON_TARGET_H
+#define WSGI_PYTHON_TARGET_H
+
+#include "interpreters.h"
+
+struct wpy_target {
+    wpy_target    *next;
+    wpy_interp    *interp;
+    char          *path;
+    atomic_llong   mtime_us;     /* of the file that was executed; 0: nothing is loaded */
+    PyObject      *globals;      /* the module's dictionary, or NULL; under the GIL */
+};
+
+/* The record for a script in an interpreter, made when there is none. NULL out of memory. GIL not held. */
+wpy_target *wpy_target_get(wpy_interp *interp, const char *path);
+/* The same, but never makes one. */
+wpy_target *wpy_target_find(wpy_interp *interp, const char *path);
+
+/* Loads the script when it is not loaded, or when mtime_us is not 0 and not that of the loaded file. A load that fails
+ * leaves nothing behind. 0; -1 with an exception. GIL held with a state of target->interp; dropped while another thread
+ * loads. */
+int wpy_target_load(wpy_target *target, int64_t mtime_us);
+
+/* Drops all targets of an interpreter that ends. GIL held with one of its states. */
+void wpy_target_free_all(wpy_interp *interp);
+
+#endif
