@@ -37,12 +37,15 @@ def write_wheel(path: Path, dist_info: str, files: Mapping[str, bytes]) -> None:
 
 def write_sdist(path: Path, top: str, root: Path, files: Iterable[Path], metadata: str) -> None:
     """Writes a source distribution of `files` below `root` with PKG-INFO in it."""
-    with _appearing(path) as stream, gzip.GzipFile("", "wb", mtime=_timestamp(), fileobj=stream) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            _add(archive, f"{top}/PKG-INFO", metadata.encode(), 0o644)
-            for file in files:
-                mode = 0o755 if os.access(file, os.X_OK) else 0o644
-                _add(archive, f"{top}/{file.relative_to(root).as_posix()}", file.read_bytes(), mode)
+    with (
+        _appearing(path) as stream,
+        gzip.GzipFile("", "wb", mtime=_timestamp(), fileobj=stream) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        _add(archive, f"{top}/PKG-INFO", metadata.encode(), 0o644)
+        for file in files:
+            mode = 0o755 if os.access(file, os.X_OK) else 0o644
+            _add(archive, f"{top}/{file.relative_to(root).as_posix()}", file.read_bytes(), mode)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:

@@ -129,7 +129,7 @@ def verify(module: Path, python: BuildPython) -> None:
     """Refuses a module that would not load the libpython of the building interpreter first. Raises BuildError."""
     try:
         dynamic = elf.read(str(module))
-    except elf.NotElf:
+    except elf.NotElfError:
         print(f"{module.name} is not an ELF file: its libpython was not verified")
         return
     first = dynamic.search_path.split(":")[0]
@@ -137,7 +137,7 @@ def verify(module: Path, python: BuildPython) -> None:
     is_same = first and os.path.isdir(first) and os.path.samefile(first, python.library_directory)
     if python.soname not in dynamic.needed or others or not is_same:
         raise BuildError(
-            f"the linked module would not load {python.libpython}: it needs {', '.join(dynamic.needed) or 'no library'} "
+            f"the linked module would not load {python.libpython}: it needs {', '.join(dynamic.needed) or 'nothing'} "
             f"and searches {dynamic.search_path or 'no path of its own'}. Look for flags in CFLAGS, LDFLAGS or CC that "
             "name another Python or run path"
         )

@@ -71,7 +71,7 @@ def find(choice: str = "auto", apxs: str | None = None, environ: Mapping[str, st
             return _read(path, "bundled", f"{installation.BUNDLE_DISTRIBUTION} belongs to this Python ({sys.prefix})")
         if choice == "bundled":
             raise BuildError(
-                f"the setting httpd=bundled needs {installation.BUNDLE_DISTRIBUTION}, which {sys.prefix} does not have. "
+                f"the setting httpd=bundled needs {installation.BUNDLE_DISTRIBUTION}, which is not in {sys.prefix}. "
                 f"Install it with: {sys.executable} -m pip install {installation.BUNDLE_DISTRIBUTION}"
             )
     return _from_system(choice, environ)
@@ -79,12 +79,13 @@ def find(choice: str = "auto", apxs: str | None = None, environ: Mapping[str, st
 
 def _from_system(choice: str, environ: Mapping[str, str]) -> BuildHttpd:
     reason = "the setting httpd=system says so" if choice == "system" else _no_bundle()
-    for source, place, path in (
-        ("path", "PATH", environ.get("PATH", os.defpath)),
-        ("known-place", "a usual place", os.pathsep.join(installation.KNOWN_DIRECTORIES)),
+    for source, place, directories in (
+        ("path", "PATH", environ.get("PATH", os.defpath).split(os.pathsep)),
+        ("known-place", "a usual place", installation.KNOWN_DIRECTORIES),
     ):
-        for name in ("apxs2", "apxs"):
-            apxs = shutil.which(name, path=path)
+        # By directory first, then by name: who puts an httpd of his own in front of PATH means that one.
+        for directory in directories:
+            apxs = shutil.which("apxs2", path=directory) or shutil.which("apxs", path=directory)
             if apxs:
                 return _of_apxs(apxs, source, f"{reason} and {apxs} is in {place}")
     advice = how_to_install("httpd")
@@ -179,14 +180,14 @@ def _flags(*sources: MakeVariables) -> tuple[str, ...]:
     words = []
     for variables in sources:
         words += variables.words("CPPFLAGS", "CFLAGS", "NOTEST_CPPFLAGS", "EXTRA_CPPFLAGS", "EXTRA_CFLAGS")
-    kept = [
-        word
-        for word in words
-        if re.match(r"-D\w", word)
-        and not word.startswith(("-D_FORTIFY_SOURCE", "-DNDEBUG"))
-        or word in ("-m64", "-m32")
-    ]
+    kept = [word for word in words if _changes_headers(word)]
     return tuple(dict.fromkeys(kept))
+
+
+def _changes_headers(word: str) -> bool:
+    if word in ("-m32", "-m64"):
+        return True
+    return bool(re.match(r"-D\w", word)) and not word.startswith(("-D_FORTIFY_SOURCE", "-DNDEBUG"))
 
 
 def _read_text(path: str) -> str:

@@ -24,7 +24,6 @@ from .. import server
 from ..server import bundle, installation
 
 CHOICES = ("auto", "bundled", "system")
-_NAMES = ("apache2", "httpd")
 _VERSION_SECONDS = 20
 
 
@@ -88,11 +87,10 @@ def _choose(choice: str, environ: Mapping[str, str], repair: bool, facts: server
     if facts.httpd["source"] != "bundled" and os.access(recorded, os.X_OK):
         modules_directory = str(facts.httpd["modules_directory"])
         return _of_executable(recorded, "recorded", "the module was built against it", repair, modules_directory)
-    places = os.pathsep.join((environ.get("PATH", os.defpath), *installation.KNOWN_DIRECTORIES))
-    for name in _NAMES:
-        executable = shutil.which(name, path=places)
+    for directory in (*environ.get("PATH", os.defpath).split(os.pathsep), *installation.KNOWN_DIRECTORIES):
+        executable = shutil.which("apache2", path=directory) or shutil.which("httpd", path=directory)
         if executable:
-            why = f"neither {recorded} nor a bundled httpd is there"
+            why = "it is the first one in PATH and the usual places"
             return _of_executable(executable, "search", why, repair)
     raise HttpdError(
         f"no httpd: {recorded}, which the module was built against, is not there, nor is apache2 or httpd in PATH or "

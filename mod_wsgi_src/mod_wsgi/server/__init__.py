@@ -11,7 +11,7 @@ DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 FACTS = "build.json"
 
 
-class NotBuilt(RuntimeError):
+class NotBuiltError(RuntimeError):
     """The package is there but not the module: a source tree, or a damaged installation."""
 
 
@@ -33,18 +33,18 @@ class BuildFacts:
 
 
 def facts(directory: str = DIRECTORY) -> BuildFacts:
-    """Reads build.json. Raises NotBuilt."""
+    """Reads build.json. Raises NotBuiltError."""
     path = os.path.join(directory, FACTS)
     try:
         with open(path, encoding="utf-8") as stream:
             return BuildFacts(**json.load(stream))
     except (OSError, ValueError, TypeError) as error:
-        raise NotBuilt(f"{path}: {error}; install mod_wsgi with pip, which compiles the Apache module") from None
+        raise NotBuiltError(f"{path}: {error}; install mod_wsgi with pip, which compiles the Apache module") from None
 
 
 def module_path(directory: str = DIRECTORY) -> str:
-    """Absolute path of the Apache module, for LoadModule. Raises NotBuilt."""
+    """Absolute path of the Apache module, for LoadModule. Raises NotBuiltError."""
     path = os.path.join(directory, facts(directory).module)
     if not os.path.isfile(path):
-        raise NotBuilt(f"{path}: the Apache module is missing; install mod_wsgi again")
+        raise NotBuiltError(f"{path}: the Apache module is missing; install mod_wsgi again")
     return path

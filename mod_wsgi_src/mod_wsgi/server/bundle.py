@@ -14,7 +14,7 @@ from . import elf
 _TREES = ("bin", "lib", "modules")
 
 
-class Unsafe(RuntimeError):
+class UnsafeError(RuntimeError):
     """The bundled httpd searches foreign directories for its libraries and this could not be repaired."""
 
 
@@ -31,7 +31,7 @@ class Report:
 def repair(root: str, dry_run: bool = False) -> Report:
     """Makes every program and library below `root` search the bundle's own lib directory, wherever that lies.
 
-    A second run writes nothing. Raises Unsafe with one sentence; files already done stay done, each is whole.
+    A second run writes nothing. Raises UnsafeError with one sentence; files already done stay done, each is whole.
     """
     changed: list[str] = []
     unchanged = 0
@@ -39,7 +39,7 @@ def repair(root: str, dry_run: bool = False) -> Report:
     for path in _files(root):
         try:
             current = elf.read(path).search_path
-        except elf.NotElf:
+        except elf.NotElfError:
             continue
         if not current:
             continue
@@ -50,8 +50,8 @@ def repair(root: str, dry_run: bool = False) -> Report:
         if not dry_run:
             try:
                 elf.replace_run_path(path, wanted)
-            except (OSError, elf.DoesNotFit) as error:
-                raise Unsafe(
+            except (OSError, elf.DoesNotFitError) as error:
+                raise UnsafeError(
                     f"{path} searches {current} for its libraries, which others may write to, and cannot be repaired "
                     f"({error}). Run the repair as the owner of the file, or install mod_wsgi-httpd again"
                 ) from None
@@ -71,7 +71,8 @@ def _files(root: str) -> list[str]:
 def _safe_path(current: str, path: str, libraries: str) -> str:
     """The run path a file should have: the bundle's lib directory in place of what pip's build left, and whatever
     directory of the system was named besides."""
-    own = os.path.normpath(os.path.join("$ORIGIN", os.path.relpath(libraries, os.path.dirname(path))))
+    relative = os.path.relpath(libraries, os.path.dirname(path))
+    own = "$ORIGIN" if relative == "." else f"$ORIGIN/{relative}"
     parts = [part if part == own or _is_trusted(part) else own for part in current.split(":")]
     return ":".join(dict.fromkeys(parts))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the make variables that an httpd installation leaves behind (build/config_vars.mk), without running anything."""
+"""Reads the make variables that an httpd installation leaves behind (config_vars.mk), without running anything."""
 
 from __future__ import annotations
 

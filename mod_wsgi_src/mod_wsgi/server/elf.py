@@ -15,11 +15,11 @@ _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 
 _DT_OTHER_STRINGS = (0x6FFFFEFA, 0x6FFFFEFB, 0x6FFFFEFC, 0x7FFFFFFD, 0x7FFFFFFE, 0x7FFFFFFF)
 
 
-class NotElf(ValueError):
+class NotElfError(ValueError):
     """The file is something else: a script, a static archive, another system's binary."""
 
 
-class DoesNotFit(ValueError):
+class DoesNotFitError(ValueError):
     """The new run path cannot be written in place of the old one."""
 
 
@@ -43,15 +43,15 @@ class _Image:
 
     def __init__(self, data: bytes) -> None:
         if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
-            raise NotElf("not an ELF file")
+            raise NotElfError("not an ELF file")
         self.data = data
         self._wide = data[4] == 2
         self._order = "<" if data[5] == 1 else ">"
         try:
             self._segments = self._read_segments()
             self.entries = self._read_entries()
-        except struct.error:
-            raise NotElf("a damaged ELF file") from None
+        except (struct.error, OverflowError):
+            raise NotElfError("a damaged ELF file") from None
         self.strings = self._offset(next((value for tag, value in self.entries if tag == _DT_STRTAB), 0))
 
     def _unpack(self, layout: str, offset: int) -> tuple[int, ...]:
@@ -91,14 +91,17 @@ class _Image:
 
     def string(self, offset: int) -> bytes:
         start = self.strings + offset
-        return self.data[start : self.data.index(b"\0", start)]
+        end = self.data.find(b"\0", start)
+        if end < 0:
+            raise NotElfError("a damaged ELF file")
+        return self.data[start:end]
 
     def strings_of(self, tag: int) -> list[str]:
         return [os.fsdecode(self.string(value)) for found, value in self.entries if found == tag]
 
 
 def read(path: str) -> Dynamic:
-    """The dynamic section of a file. Raises NotElf or OSError; a static ELF file gives an empty answer."""
+    """The dynamic section of a file. Raises NotElfError or OSError; a static ELF file gives an empty answer."""
     image = _load(path)
     return Dynamic(
         needed=tuple(image.strings_of(_DT_NEEDED)),
@@ -112,7 +115,7 @@ def replace_run_path(path: str, new: str) -> bool:
     """Makes `new` the run path of a file that has one. True when the file was written, False when it was so already.
 
     The string is overwritten where it lies, the file appears by rename with the mode and owner it had. Raises
-    DoesNotFit, with the file untouched, when that is impossible.
+    DoesNotFitError, with the file untouched, when that is impossible.
     """
     image = _load(path)
     wanted = os.fsencode(new)
@@ -132,7 +135,7 @@ def replace_run_path(path: str, new: str) -> bool:
 def _load(path: str) -> _Image:
     with open(path, "rb") as stream:
         if stream.read(4) != b"\x7fELF":
-            raise NotElf(f"{path}: not an ELF file")
+            raise NotElfError(f"{path}: not an ELF file")
         stream.seek(0)
         return _Image(stream.read())
 
@@ -142,17 +145,17 @@ def _check_room(path: str, image: _Image, offset: int, wanted: bytes) -> None:
     old = image.string(offset)
     where = f"{path}: its run path {os.fsdecode(old)!r}"
     if len(wanted) > len(old):
-        raise DoesNotFit(f"{where} is shorter than {os.fsdecode(wanted)!r}, which must take its place")
+        raise DoesNotFitError(f"{where} is shorter than {os.fsdecode(wanted)!r}, which must take its place")
     if offset and image.data[image.strings + offset - 1] != 0:
-        raise DoesNotFit(f"{where} is the tail of another string of the file")
+        raise DoesNotFitError(f"{where} is the tail of another string of the file")
     for tag, value in image.entries:
         is_string = tag in (_DT_NEEDED, _DT_SONAME, _DT_RPATH, _DT_RUNPATH, *_DT_OTHER_STRINGS)
         if is_string and offset < value <= offset + len(wanted):
-            raise DoesNotFit(f"{where} shares its tail with another entry of the file")
+            raise DoesNotFitError(f"{where} shares its tail with another entry of the file")
     # Names of symbols may share a tail as well, but hold no slash: one beyond the overwritten part proves that no
     # symbol's name begins in it.
     if b"/" not in old[len(wanted) + 1 :]:
-        raise DoesNotFit(f"{where} is too short to be replaced by {os.fsdecode(wanted)!r} safely")
+        raise DoesNotFitError(f"{where} is too short to be replaced by {os.fsdecode(wanted)!r} safely")
 
 
 def _write(path: str, data: bytes) -> None:

@@ -7,6 +7,8 @@ import glob
 import importlib.util
 import os
 import re
+import site
+import sys
 import sysconfig
 from dataclasses import dataclass
 
@@ -108,6 +110,8 @@ def bundled_config_vars() -> str | None:
     environment that pip runs in. Then whatever can be imported (a build requirement, the user's site-packages).
     """
     places = [sysconfig.get_path("platlib"), sysconfig.get_path("purelib")]
+    if sys.prefix == sys.base_prefix:  # pip install --user; hidden from sys.path while pip builds
+        places.append(site.getusersitepackages())
     spec = importlib.util.find_spec(BUNDLE_PACKAGE)
     if spec and spec.submodule_search_locations:
         places += [os.path.dirname(location) for location in spec.submodule_search_locations]
