@@ -143,7 +143,8 @@ const char *wap_set_import_script(cmd_parms *cmd, void *settings, const char *ar
     if (!wap_is_literal(options.process_group) || !wap_is_literal(options.application_group))
         return apr_psprintf(cmd->pool,
                             "%s needs process-group= and application-group=, each a name or %%{GLOBAL}, since it runs "
-                            "before there is a request", cmd->cmd->name);
+                            "before there is a request",
+                            cmd->cmd->name);
     preload(cmd, path, &options);
     return NULL;
 }

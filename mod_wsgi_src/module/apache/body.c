@@ -55,8 +55,8 @@ static int error_number(int status)
 /* Notes the failure. What was read before it still counts: then it is the next call that fails. */
 static apr_ssize_t fail(request_rec *r, wap_note *note, apr_status_t status, apr_size_t have)
 {
-    int gone = r->connection->aborted || APR_STATUS_IS_ECONNRESET(status) || APR_STATUS_IS_ECONNABORTED(status)
-            || APR_STATUS_IS_EPIPE(status) || APR_STATUS_IS_EOF(status) || status == APR_INCOMPLETE;
+    int gone = r->connection->aborted || APR_STATUS_IS_ECONNRESET(status) || APR_STATUS_IS_ECONNABORTED(status) ||
+               APR_STATUS_IS_EPIPE(status) || APR_STATUS_IS_EOF(status) || status == APR_INCOMPLETE;
     /* A client that has left gets no answer, but the access log wants a status: 400, as httpd itself has it. */
     note->body_status = gone ? HTTP_BAD_REQUEST : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
     r->connection->keepalive = AP_CONN_CLOSE;

@@ -69,8 +69,9 @@ static void number_vhosts(apr_pool_t *pconf, server_rec *main_server)
 /* Whether a virtual host may use what was defined in `owner`. */
 static int is_reachable(const server_rec *s, const server_rec *owner)
 {
-    return s == owner || !owner->is_virtual
-        || (s->server_hostname && owner->server_hostname && !ap_cstr_casecmp(s->server_hostname, owner->server_hostname));
+    return s == owner || !owner->is_virtual ||
+           (s->server_hostname && owner->server_hostname &&
+            !ap_cstr_casecmp(s->server_hostname, owner->server_hostname));
 }
 
 const wap_group *wap_find_group(const server_rec *s, const char *name)
@@ -96,16 +97,16 @@ static int complete_identity(apr_pool_t *pconf, wap_group *definition, server_re
         return OK;
     }
     if (group->uid == 0)
-        return refuse(main_server, definition->where, "WSGIDaemonProcess %s would run as root: give it user=, or the "
-                      "server a User", group->name);
+        return refuse(main_server, definition->where,
+                      "WSGIDaemonProcess %s would run as root: give it user=, or the server a User", group->name);
     user = getpwuid(group->uid);
     if (!group->user_name && user)
         group->user_name = apr_pstrdup(pconf, user->pw_name);
 
     /* The working directory is the user's home, when that is somebody else than Apache's and has one. */
     struct stat status;
-    if (!definition->home_given && group->uid != ap_unixd_config.user_id && user && !stat(user->pw_dir, &status)
-        && S_ISDIR(status.st_mode))
+    if (!definition->home_given && group->uid != ap_unixd_config.user_id && user && !stat(user->pw_dir, &status) &&
+        S_ISDIR(status.st_mode))
         group->home = apr_pstrdup(pconf, user->pw_dir);
     return OK;
 }
@@ -176,9 +177,10 @@ static int complete_imports(apr_pool_t *pconf, server_rec *main_server)
     for (int i = 0; i < process->imports->nelts; i++) {
         const wap_import *import = &APR_ARRAY_IDX(process->imports, i, wap_import);
         if (*import->process_group && !wap_find_group(import->server, import->process_group))
-            status = refuse(main_server, import->where, "%s is to be loaded in process group \"%s\", which no "
-                            "WSGIDaemonProcess that this virtual host may use defines", import->script.path,
-                            import->process_group);
+            status = refuse(main_server, import->where,
+                            "%s is to be loaded in process group \"%s\", which no WSGIDaemonProcess that this virtual "
+                            "host may use defines",
+                            import->script.path, import->process_group);
     }
     process->embedded_imports = collect_imports(pconf, "", &process->n_embedded_imports);
     if (process->restrict_embedded && process->n_embedded_imports)
@@ -200,9 +202,10 @@ static int complete_socket_prefix(apr_pool_t *pconf, server_rec *main_server)
     if (!process->socket_prefix)
         process->socket_prefix = ap_runtime_dir_relative(pconf, "wsgi");
     if (process->groups->nelts && strlen(process->socket_prefix) + SOCKET_SUFFIX_LENGTH > room)
-        return refuse(main_server, NULL, "WSGISocketPrefix: \"%s\" is too long: a socket's name has at most %d characters, "
-                      "%d of which must stay free; choose a shorter directory", process->socket_prefix, (int)room,
-                      (int)SOCKET_SUFFIX_LENGTH);
+        return refuse(main_server, NULL,
+                      "WSGISocketPrefix: \"%s\" is too long: a socket's name has at most %d characters, "
+                      "%d of which must stay free; choose a shorter directory",
+                      process->socket_prefix, (int)room, (int)SOCKET_SUFFIX_LENGTH);
     return OK;
 }
 

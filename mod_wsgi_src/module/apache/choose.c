@@ -69,6 +69,6 @@ void wap_choose_target(request_rec *r, const wap_target_options *options, wap_ta
     target->process_group = expand_group(r, first_of(options->process_group, settings->process_group, ""), target);
     target->application_group =
         expand_group(r, first_of(options->application_group, settings->application_group, "%{RESOURCE}"), target);
-    target->pass_authorization = options->pass_authorization != WAP_UNSET ? options->pass_authorization
-                                                                         : settings->pass_authorization == 1;
+    target->pass_authorization =
+        options->pass_authorization != WAP_UNSET ? options->pass_authorization : settings->pass_authorization == 1;
 }

@@ -28,11 +28,11 @@ typedef struct wap_target_options {
 } wap_target_options;
 
 typedef struct wap_alias {
-    const char *url;             /* slashes collapsed, no slash at the end: "" matches everything */
-    int below_only;              /* the URL was given with a slash at its end: the bare path does not match */
-    ap_regex_t *regex;           /* instead of url */
-    const char *target;          /* absolute; with a regex it may hold $n */
-    const char *where;           /* file:line, for messages */
+    const char *url;    /* slashes collapsed, no slash at the end: "" matches everything */
+    int below_only;     /* the URL was given with a slash at its end: the bare path does not match */
+    ap_regex_t *regex;  /* instead of url */
+    const char *target; /* absolute; with a regex it may hold $n */
+    const char *where;  /* file:line, for messages */
     wap_target_options options;
 } wap_alias;
 
@@ -44,16 +44,16 @@ typedef struct wap_handler {
 /* Per directory: what sections and virtual hosts override field by field. NULL and WAP_UNSET: not set here. */
 typedef struct wap_settings {
     const char *process_group, *application_group, *callable;
-    apr_array_header_t *allowed_groups;   /* const char *; NULL: every group may be chosen */
-    apr_array_header_t *handlers;         /* wap_handler; a later one of the same name wins */
+    apr_array_header_t *allowed_groups; /* const char *; NULL: every group may be chosen */
+    apr_array_header_t *handlers;       /* wap_handler; a later one of the same name wins */
     int pass_authorization, chunked_request, script_reloading, enable_sendfile, error_override;
-    int map_head;                         /* wap_map_head */
+    int map_head; /* wap_map_head */
 } wap_settings;
 
 /* Per virtual host. */
 typedef struct wap_server {
-    uint32_t index;                       /* position in wap_process.vhosts */
-    apr_array_header_t *aliases;          /* wap_alias *; own ones first, then the main server's */
+    uint32_t index;              /* position in wap_process.vhosts */
+    apr_array_header_t *aliases; /* wap_alias *; own ones first, then the main server's */
 } wap_server;
 
 typedef struct wap_import {
@@ -65,7 +65,7 @@ typedef struct wap_import {
 
 typedef struct wap_group {
     wdm_group group;
-    const server_rec *server;             /* the virtual host it was defined in */
+    const server_rec *server; /* the virtual host it was defined in */
     const char *where;
     int user_given, group_given, home_given;
 } wap_group;
@@ -74,17 +74,17 @@ typedef struct wap_group {
 typedef struct wap_process {
     const char *python_home, *python_path, *socket_prefix;
     int restrict_embedded, restrict_stdin, restrict_stdout, restrict_signal, case_sensitivity;
-    apr_array_header_t *groups;           /* wap_group * */
-    apr_array_header_t *imports;          /* wap_import; scripts to load at start */
+    apr_array_header_t *groups;  /* wap_group * */
+    apr_array_header_t *imports; /* wap_import; scripts to load at start */
     /* completed by wap_check_config */
     server_rec **vhosts;
-    uint32_t     n_vhosts;
-    apr_hash_t  *groups_by_name;          /* wap_group * */
-    wdm_config   daemon;
+    uint32_t n_vhosts;
+    apr_hash_t *groups_by_name; /* wap_group * */
+    wdm_config daemon;
     const wdm_import *embedded_imports;
-    int          n_embedded_imports;
+    int n_embedded_imports;
     /* set in each child */
-    pid_t        child_pid;
+    pid_t child_pid;
 } wap_process;
 
 wap_process *wap_process_config(void);
@@ -103,7 +103,7 @@ const wap_group *wap_find_group(const server_rec *s, const char *name);
 const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server);
 
 /* Index of a virtual host for logs, and back. 0 is the main server. */
-uint32_t    wap_vhost_index(const server_rec *s);
+uint32_t wap_vhost_index(const server_rec *s);
 server_rec *wap_vhost(uint32_t index);
 
 #endif

@@ -18,9 +18,9 @@ typedef const char *reader(cmd_parms *cmd, const option *option, const char *val
 
 struct option {
     const char *name;
-    reader     *read;
-    size_t      field;          /* in wdm_group */
-    long        least, most;    /* of numbers */
+    reader *read;
+    size_t field;     /* in wdm_group */
+    long least, most; /* of numbers */
 };
 
 static void *field(wap_group *group, const option *option)
@@ -147,9 +147,9 @@ static const char *read_groups(cmd_parms *cmd, const option *option, const char 
     return NULL;
 }
 
-#define MOST_SECONDS (INT_MAX / 1000)   /* so that milliseconds fit an int */
-#define AT(name)         offsetof(wdm_group, name)
-#define TEXT(name, to)   {name, read_text, AT(to), 0, 0}
+#define MOST_SECONDS      (INT_MAX / 1000) /* so that milliseconds fit an int */
+#define AT(name)          offsetof(wdm_group, name)
+#define TEXT(name, to)    {name, read_text, AT(to), 0, 0}
 #define SECONDS(name, to) {name, read_number, AT(to), 0, MOST_SECONDS}
 
 static const option options[] = {
@@ -219,8 +219,8 @@ static const char *read_options(cmd_parms *cmd, const char *line, wap_group *gro
             return unknown_option(cmd, name, key);
         const char *expected = options[i].read(cmd, &options[i], value, group);
         if (expected)
-            return apr_psprintf(cmd->pool, "WSGIDaemonProcess %s: option \"%s\" takes %s, not \"%s\"", name, key, expected,
-                                value);
+            return apr_psprintf(cmd->pool, "WSGIDaemonProcess %s: option \"%s\" takes %s, not \"%s\"", name, key,
+                                expected, value);
     }
     return more < 0 ? apr_psprintf(cmd->pool, "WSGIDaemonProcess %s: %s", name, error) : NULL;
 }
@@ -234,8 +234,8 @@ const char *wap_set_daemon_process(cmd_parms *cmd, void *settings, const char *a
     if (!*name)
         return "WSGIDaemonProcess: the name of the group is missing";
     if (strchr(name, '=') || !wap_is_literal(name))
-        return apr_psprintf(cmd->pool, "WSGIDaemonProcess: the first argument is the name of the group, and \"%s\" is no name",
-                            name);
+        return apr_psprintf(
+            cmd->pool, "WSGIDaemonProcess: the first argument is the name of the group, and \"%s\" is no name", name);
     for (int i = 0; i < groups->nelts; i++) {
         const wap_group *other = APR_ARRAY_IDX(groups, i, const wap_group *);
         if (!strcmp(other->group.name, name))

@@ -176,13 +176,13 @@ static const char *set_map_head(cmd_parms *cmd, void *settings, const char *valu
 #define SECTION  (RSRC_CONF | ACCESS_CONF)
 #define HTACCESS OR_FILEINFO
 
-#define PROCESS_FLAG(name, field, help) \
+#define PROCESS_FLAG(name, field, help)                                                                                \
     AP_INIT_FLAG(name, set_process_flag, (void *)offsetof(wap_process, field), PROCESS, help)
-#define PROCESS_TEXT(name, field, help) \
+#define PROCESS_TEXT(name, field, help)                                                                                \
     AP_INIT_TAKE1(name, set_process_text, (void *)offsetof(wap_process, field), PROCESS, help)
-#define FLAG(name, field, help) \
+#define FLAG(name, field, help)                                                                                        \
     AP_INIT_FLAG(name, ap_set_flag_slot, (void *)offsetof(wap_settings, field), HTACCESS, help)
-#define GROUP(name, field, help) \
+#define GROUP(name, field, help)                                                                                       \
     AP_INIT_TAKE1(name, set_group_name, (void *)offsetof(wap_settings, field), SECTION, help)
 #define RAW(name, function, where, help) AP_INIT_RAW_ARGS(name, function, NULL, where, help)
 
@@ -201,7 +201,8 @@ const command_rec wap_directives[] = {
 
     /* where it runs */
     RAW("WSGIDaemonProcess", wap_set_daemon_process, SERVER, "name of a group of daemon processes, then options"),
-    GROUP("WSGIProcessGroup", process_group, "the daemon process group that runs requests; default %{GLOBAL}: embedded"),
+    GROUP("WSGIProcessGroup", process_group,
+          "the daemon process group that runs requests; default %{GLOBAL}: embedded"),
     GROUP("WSGIApplicationGroup", application_group,
           "the interpreter within the process; default %{RESOURCE}: one for each script"),
     PROCESS_FLAG("WSGIRestrictEmbedded", restrict_embedded, "On: no request may run in Apache's own processes"),
@@ -224,7 +225,8 @@ const command_rec wap_directives[] = {
     FLAG("WSGIChunkedRequest", chunked_request, "On: request bodies of unknown length are accepted"),
     FLAG("WSGIEnableSendfile", enable_sendfile, "On: wsgi.file_wrapper may use the kernel's sendfile"),
     FLAG("WSGIErrorOverride", error_override, "On: ErrorDocument replaces error responses of applications"),
-    AP_INIT_TAKE1("WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
-                  "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),
+    AP_INIT_TAKE1(
+        "WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
+        "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),
     {NULL},
 };

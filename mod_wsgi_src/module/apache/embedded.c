@@ -17,10 +17,10 @@
 /* --- Python in this process ------------------------------------------------------------------------------------------- */
 
 static struct {
-    pthread_mutex_t lock;        /* of the start */
-    apr_pool_t *pool;            /* ends with the process */
+    pthread_mutex_t lock; /* of the start */
+    apr_pool_t *pool;     /* ends with the process */
     server_rec *main_server;
-    int failed;                  /* a start that failed is not tried again: Python cannot be started twice */
+    int failed; /* a start that failed is not tried again: Python cannot be started twice */
 } child = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void log_process(void *context, int level, const char *text, size_t len)
@@ -113,10 +113,10 @@ void wap_embedded_child_init(apr_pool_t *pchild, server_rec *main_server)
 /* --- a channel over a request ------------------------------------------------------------------------------------------ */
 
 typedef struct embedded_channel {
-    wpy_channel channel;         /* first: the Python layer's view */
+    wpy_channel channel; /* first: the Python layer's view */
     request_rec *r;
     wap_reply reply;
-    int result;                  /* what the handler returns */
+    int result; /* what the handler returns */
 } embedded_channel;
 
 static embedded_channel *of(wpy_channel *channel)

@@ -37,12 +37,6 @@ static void register_hooks(apr_pool_t *pool)
 }
 
 module AP_MODULE_DECLARE_DATA wsgi_module = {
-    STANDARD20_MODULE_STUFF,
-    wap_create_settings,
-    wap_merge_settings,
-    wap_create_server,
-    wap_merge_servers,
-    wap_directives,
-    register_hooks,
-    0,
+    STANDARD20_MODULE_STUFF, wap_create_settings, wap_merge_settings, wap_create_server,
+    wap_merge_servers,       wap_directives,      register_hooks,     0,
 };

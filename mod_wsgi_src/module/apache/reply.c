@@ -33,8 +33,9 @@ void wap_reply_init(wap_reply *reply, request_rec *r)
  * of step. */
 static int is_hop_by_hop(const char *name)
 {
-    static const char *const names[] = {"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-                                        "Proxy-Connection", "TE", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade"};
+    static const char *const names[] = {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+        "TE",         "Trailer",    "Trailers",           "Transfer-Encoding",   "Upgrade"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!ap_cstr_casecmp(name, names[i]))
             return 1;
@@ -122,8 +123,8 @@ static void divert(wap_reply *reply)
         reply->instead = r->status;
         r->status = HTTP_OK;
         r->status_line = NULL;
-    } else if (reply->redirects && r->status == HTTP_OK && (location = apr_table_get(r->headers_out, "Location"))
-               && *location == '/') {
+    } else if (reply->redirects && r->status == HTTP_OK && (location = apr_table_get(r->headers_out, "Location")) &&
+               *location == '/') {
         reply->redirect = location;
     }
 }
@@ -196,8 +197,8 @@ int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int with
     int large = len >= LARGE_BLOCK;
     if (len) {
         /* A transient bucket lends the caller's bytes; a filter that keeps them copies them. */
-        apr_bucket *bucket = large ? apr_bucket_transient_create(bytes, len, alloc)
-                                   : apr_bucket_heap_create(bytes, len, NULL, alloc);
+        apr_bucket *bucket =
+            large ? apr_bucket_transient_create(bytes, len, alloc) : apr_bucket_heap_create(bytes, len, NULL, alloc);
         if (queue(reply, bucket, (apr_off_t)len, large && !with_flush))
             return -1;
     }
@@ -322,8 +323,8 @@ int wap_reply_abort(wap_reply *reply)
     int open = flush(reply) == 0;
     r->connection->keepalive = AP_CONN_CLOSE;
     if (open) {
-        int by_close = !r->chunked && !apr_table_get(r->headers_out, "Content-Length") && !r->connection->master
-                    && !r->header_only && !AP_STATUS_IS_HEADER_ONLY(r->status);
+        int by_close = !r->chunked && !apr_table_get(r->headers_out, "Content-Length") && !r->connection->master &&
+                       !r->header_only && !AP_STATUS_IS_HEADER_ONLY(r->status);
         APR_BRIGADE_INSERT_TAIL(reply->bb, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
         APR_BRIGADE_INSERT_TAIL(reply->bb, apr_bucket_eos_create(alloc));
         pass(reply);

@@ -10,17 +10,17 @@
 #include "../transport/frame.h"
 
 typedef struct wap_reply {
-    request_rec        *r;
+    request_rec *r;
     apr_bucket_brigade *bb;
-    int                 started;      /* head taken */
-    int                 client_gone;
-    apr_off_t           sent;         /* body bytes taken */
-    int                 redirects;    /* set by the caller: `Location: /...` with status 200 means that resource (daemon mode) */
+    int started; /* head taken */
+    int client_gone;
+    apr_off_t sent; /* body bytes taken */
+    int redirects;  /* set by the caller: `Location: /...` with status 200 means that resource (daemon mode) */
     /* inside reply.c */
-    int                 has_length;
-    apr_off_t           waiting;      /* body bytes in bb */
-    int                 instead;      /* WSGIErrorOverride: the status to answer instead; the body is dropped */
-    const char         *redirect;     /* the resource to answer with instead; the body is dropped */
+    int has_length;
+    apr_off_t waiting;    /* body bytes in bb */
+    int instead;          /* WSGIErrorOverride: the status to answer instead; the body is dropped */
+    const char *redirect; /* the resource to answer with instead; the body is dropped */
 } wap_reply;
 
 void wap_reply_init(wap_reply *reply, request_rec *r);

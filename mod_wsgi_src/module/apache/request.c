@@ -55,8 +55,8 @@ static int check_script(request_rec *r, const wap_note *note)
 static int prepare_body(request_rec *r, const wap_settings *settings, wio_request *fields)
 {
     /* 501 for other codings, 411 for chunked when it is off, 400 for a length that is no number. */
-    int status = ap_setup_client_block(r, settings->chunked_request == 1 ? REQUEST_CHUNKED_DECHUNK
-                                                                         : REQUEST_CHUNKED_ERROR);
+    int status =
+        ap_setup_client_block(r, settings->chunked_request == 1 ? REQUEST_CHUNKED_DECHUNK : REQUEST_CHUNKED_ERROR);
     if (status != OK)
         return status;
 
@@ -109,7 +109,8 @@ static int choose_process(request_rec *r, wap_target *target, const wdm_group **
 {
     const char *name = target->process_group;
     if (!is_allowed(target->settings, name)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "process group \"%s\" is not among those of WSGIRestrictProcess", name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "process group \"%s\" is not among those of WSGIRestrictProcess",
+                      name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     *group = NULL;

@@ -10,13 +10,13 @@
 #include "config.h"
 
 #define WAP_SCRIPT_HANDLER "wsgi-script"
-#define WAP_SCRIPT_TYPE    "application/x-httpd-wsgi"   /* the same, selected by an old content type */
+#define WAP_SCRIPT_TYPE    "application/x-httpd-wsgi" /* the same, selected by an old content type */
 
 typedef struct wap_request {
-    request_rec     *r;
-    const wdm_group *group;      /* NULL: embedded */
-    wio_buf          head;       /* WIO_HEAD_ROOM free bytes, then the variables; the handler frees it */
-    wio_request      fields;     /* vars_len, fixed_len, content_length, script_mtime_us, request_start_us, vhost, flags set */
+    request_rec *r;
+    const wdm_group *group; /* NULL: embedded */
+    wio_buf head;           /* WIO_HEAD_ROOM free bytes, then the variables; the handler frees it */
+    wio_request fields; /* vars_len, fixed_len, content_length, script_mtime_us, request_start_us, vhost, flags set */
 } wap_request;
 
 /* Decides whether and how this request is ours and builds its variables in memory of r->pool. OK; DECLINED; or the HTTP
@@ -32,11 +32,11 @@ int wap_client_run(wap_request *request);
 
 /* What we remember of a request between hooks. Memory of r->pool. */
 typedef struct wap_note {
-    const wap_alias    *alias;         /* that mapped it to its script; NULL: somebody else did */
-    apr_bucket_brigade *body;          /* reply.h, wap_read_body */
-    int                 body_ended;
-    int                 body_status;   /* why the body could not be read, as HTTP status and as errno; 0: it could */
-    int                 body_errno;
+    const wap_alias *alias;   /* that mapped it to its script; NULL: somebody else did */
+    apr_bucket_brigade *body; /* reply.h, wap_read_body */
+    int body_ended;
+    int body_status; /* why the body could not be read, as HTTP status and as errno; 0: it could */
+    int body_errno;
 } wap_note;
 
 /* The note of this request, made when there is none. */
@@ -46,12 +46,12 @@ wap_note *wap_request_note(request_rec *r);
 typedef struct wap_target {
     const wap_settings *settings;
     const char *process_group, *application_group, *callable;
-    const char *handler_script;        /* "": r->filename is the script */
-    const char *script_name;           /* script_name_len bytes, slashes collapsed */
-    apr_size_t  script_name_len;
-    const char *path_info;             /* slashes collapsed */
-    const char *root;                  /* chroot of the group, taken off the front of paths; "" none */
-    int         pass_authorization, script_reloading;
+    const char *handler_script; /* "": r->filename is the script */
+    const char *script_name;    /* script_name_len bytes, slashes collapsed */
+    apr_size_t script_name_len;
+    const char *path_info; /* slashes collapsed */
+    const char *root;      /* chroot of the group, taken off the front of paths; "" none */
+    int pass_authorization, script_reloading;
 } wap_target;
 
 /* Fills the groups and the callable: options of alias or handler first, then the settings, %{...} expanded. */

@@ -11,7 +11,7 @@
 #include "../python/run_request.h"
 #include "request.h"
 
-static APR_OPTIONAL_FN_TYPE(ssl_is_https) *is_https;
+static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
 
 void wap_find_optional_functions(void)
 {
@@ -19,11 +19,11 @@ void wap_find_optional_functions(void)
 }
 
 /* Each returns 0, or -1 when there is no memory; callers gather with |. */
-#define PUT(buf, name, value)       put(buf, 0, name, sizeof name - 1, value)
-#define PUT_PATH(buf, name, value)  put(buf, WIO_PAIR_PATH, name, sizeof name - 1, value)
-#define PUT_GIVEN(buf, name, value) ((value) ? PUT(buf, name, value) : 0)
+#define PUT(buf, name, value)            put(buf, 0, name, sizeof name - 1, value)
+#define PUT_PATH(buf, name, value)       put(buf, WIO_PAIR_PATH, name, sizeof name - 1, value)
+#define PUT_GIVEN(buf, name, value)      ((value) ? PUT(buf, name, value) : 0)
 #define PUT_BYTES(buf, name, value, len) wio_pair_put(buf, 0, name, sizeof name - 1, value, len)
-#define PUT_NUMBER(buf, name, value) put_number(buf, name, sizeof name - 1, value)
+#define PUT_NUMBER(buf, name, value)     put_number(buf, name, sizeof name - 1, value)
 
 static int put(wio_buf *buf, uint16_t flags, const char *name, size_t name_len, const char *value)
 {
@@ -44,10 +44,22 @@ static int put_number(wio_buf *buf, const char *name, size_t name_len, unsigned 
 /* What SetEnv and its like cannot change: the names of the fixed part, what we make of HTTPS, and httpd's own search paths. */
 static int is_reserved(const char *name)
 {
-    static const char *const names[] = {
-        "HTTPS", "PATH", "LD_LIBRARY_PATH", "GATEWAY_INTERFACE", "SERVER_SOFTWARE", "SERVER_NAME", "SERVER_ADDR",
-        "SERVER_PORT", "SERVER_ADMIN", "SERVER_PROTOCOL", "SERVER_SIGNATURE", "DOCUMENT_ROOT", "SCRIPT_FILENAME",
-        "REQUEST_SCHEME", "CONTEXT_PREFIX", "CONTEXT_DOCUMENT_ROOT"};
+    static const char *const names[] = {"HTTPS",
+                                        "PATH",
+                                        "LD_LIBRARY_PATH",
+                                        "GATEWAY_INTERFACE",
+                                        "SERVER_SOFTWARE",
+                                        "SERVER_NAME",
+                                        "SERVER_ADDR",
+                                        "SERVER_PORT",
+                                        "SERVER_ADMIN",
+                                        "SERVER_PROTOCOL",
+                                        "SERVER_SIGNATURE",
+                                        "DOCUMENT_ROOT",
+                                        "SCRIPT_FILENAME",
+                                        "REQUEST_SCHEME",
+                                        "CONTEXT_PREFIX",
+                                        "CONTEXT_DOCUMENT_ROOT"};
     if (!strncmp(name, "wsgi.", 5) || !strncmp(name, "mod_wsgi.", 9) || !strncmp(name, "apache.", 7))
         return 1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -80,29 +92,22 @@ static int put_fixed(wap_request *request, const wap_target *target)
 
     if (root && !strncmp(document_root, target->root, root))
         document_root += root;
-    return PUT(buf, "GATEWAY_INTERFACE", "CGI/1.1")
-         | PUT(buf, "SERVER_SOFTWARE", ap_get_server_banner())
-         | PUT(buf, "SERVER_SIGNATURE", ap_psignature("", r))
-         | PUT(buf, "SERVER_NAME", server_name(r))
-         | PUT(buf, "SERVER_ADDR", r->connection->local_ip)
-         | PUT_NUMBER(buf, "SERVER_PORT", ap_get_server_port(r))
-         | PUT(buf, "SERVER_ADMIN", r->server->server_admin)
-         | PUT(buf, "SERVER_PROTOCOL", r->protocol)
-         | PUT(buf, "REQUEST_SCHEME", ap_http_scheme(r))
-         | PUT(buf, "CONTEXT_PREFIX", ap_context_prefix(r))
-         | PUT(buf, "CONTEXT_DOCUMENT_ROOT", ap_context_document_root(r))
-         | PUT_PATH(buf, "DOCUMENT_ROOT", document_root)
-         | PUT_PATH(buf, WPY_KEY_SCRIPT, r->filename + (*handler_script ? 0 : root))
-         | PUT_PATH(buf, WPY_KEY_HANDLER, handler_script + (*handler_script ? root : 0))
-         | PUT(buf, WPY_KEY_CALLABLE, target->callable)
-         | PUT(buf, "mod_wsgi.process_group", target->process_group)
-         | PUT(buf, WPY_KEY_GROUP, target->application_group)
-         | PUT(buf, "mod_wsgi.request_handler", r->handler)
-         | PUT(buf, WPY_KEY_RELOADING, target->script_reloading ? "1" : "0")
-         | PUT(buf, "mod_wsgi.enable_sendfile", target->settings->enable_sendfile == 1 ? "1" : "0")
-         | PUT(buf, "mod_wsgi.listener_host", r->connection->local_ip)
-         | PUT_NUMBER(buf, "mod_wsgi.listener_port", r->connection->local_addr->port)
-         | PUT(buf, "wsgi.url_scheme", url_scheme(r));
+    return PUT(buf, "GATEWAY_INTERFACE", "CGI/1.1") | PUT(buf, "SERVER_SOFTWARE", ap_get_server_banner()) |
+           PUT(buf, "SERVER_SIGNATURE", ap_psignature("", r)) | PUT(buf, "SERVER_NAME", server_name(r)) |
+           PUT(buf, "SERVER_ADDR", r->connection->local_ip) | PUT_NUMBER(buf, "SERVER_PORT", ap_get_server_port(r)) |
+           PUT(buf, "SERVER_ADMIN", r->server->server_admin) | PUT(buf, "SERVER_PROTOCOL", r->protocol) |
+           PUT(buf, "REQUEST_SCHEME", ap_http_scheme(r)) | PUT(buf, "CONTEXT_PREFIX", ap_context_prefix(r)) |
+           PUT(buf, "CONTEXT_DOCUMENT_ROOT", ap_context_document_root(r)) |
+           PUT_PATH(buf, "DOCUMENT_ROOT", document_root) |
+           PUT_PATH(buf, WPY_KEY_SCRIPT, r->filename + (*handler_script ? 0 : root)) |
+           PUT_PATH(buf, WPY_KEY_HANDLER, handler_script + (*handler_script ? root : 0)) |
+           PUT(buf, WPY_KEY_CALLABLE, target->callable) | PUT(buf, "mod_wsgi.process_group", target->process_group) |
+           PUT(buf, WPY_KEY_GROUP, target->application_group) | PUT(buf, "mod_wsgi.request_handler", r->handler) |
+           PUT(buf, WPY_KEY_RELOADING, target->script_reloading ? "1" : "0") |
+           PUT(buf, "mod_wsgi.enable_sendfile", target->settings->enable_sendfile == 1 ? "1" : "0") |
+           PUT(buf, "mod_wsgi.listener_host", r->connection->local_ip) |
+           PUT_NUMBER(buf, "mod_wsgi.listener_port", r->connection->local_addr->port) |
+           PUT(buf, "wsgi.url_scheme", url_scheme(r));
 }
 
 /* --- the rest --------------------------------------------------------------------------------------------------------- */
@@ -142,20 +147,17 @@ static const char *request_method(const request_rec *r, const wap_settings *sett
 static int put_client(request_rec *r, wio_buf *buf)
 {
     const char *host = ap_get_useragent_host(r, REMOTE_HOST, NULL), *identity = ap_get_remote_logname(r);
-    return PUT(buf, "REMOTE_ADDR", r->useragent_ip)
-         | PUT_NUMBER(buf, "REMOTE_PORT", r->useragent_addr->port)
-         | PUT_GIVEN(buf, "REMOTE_HOST", host)
-         | PUT_GIVEN(buf, "REMOTE_IDENT", identity)
-         | PUT_GIVEN(buf, "REMOTE_USER", r->user)
-         | PUT_GIVEN(buf, "AUTH_TYPE", r->user ? r->ap_auth_type : NULL);
+    return PUT(buf, "REMOTE_ADDR", r->useragent_ip) | PUT_NUMBER(buf, "REMOTE_PORT", r->useragent_addr->port) |
+           PUT_GIVEN(buf, "REMOTE_HOST", host) | PUT_GIVEN(buf, "REMOTE_IDENT", identity) |
+           PUT_GIVEN(buf, "REMOTE_USER", r->user) | PUT_GIVEN(buf, "AUTH_TYPE", r->user ? r->ap_auth_type : NULL);
 }
 
 static int put_redirect(request_rec *r, wio_buf *buf)
 {
     if (!r->prev)
         return 0;
-    return PUT_GIVEN(buf, "REDIRECT_URL", r->prev->uri) | PUT_GIVEN(buf, "REDIRECT_QUERY_STRING", r->prev->args)
-         | PUT_GIVEN(buf, "REDIRECT_REMOTE_USER", r->prev->user);
+    return PUT_GIVEN(buf, "REDIRECT_URL", r->prev->uri) | PUT_GIVEN(buf, "REDIRECT_QUERY_STRING", r->prev->args) |
+           PUT_GIVEN(buf, "REDIRECT_REMOTE_USER", r->prev->user);
 }
 
 /* The ids of the error log's %L, so that an application's log lines can be joined with it. */
@@ -165,24 +167,20 @@ static int put_ids(request_rec *r, wio_buf *buf)
         ap_run_generate_log_id(r->connection, r, &r->log_id);
     if (!r->connection->log_id)
         ap_run_generate_log_id(r->connection, NULL, &r->connection->log_id);
-    return PUT(buf, "mod_wsgi.request_id", r->log_id) | PUT(buf, "mod_wsgi.connection_id", r->connection->log_id)
-         | PUT_NUMBER(buf, "mod_wsgi.server_pid", (unsigned long)wap_process_config()->child_pid);
+    return PUT(buf, "mod_wsgi.request_id", r->log_id) | PUT(buf, "mod_wsgi.connection_id", r->connection->log_id) |
+           PUT_NUMBER(buf, "mod_wsgi.server_pid", (unsigned long)wap_process_config()->child_pid);
 }
 
 static int put_request(wap_request *request, const wap_target *target)
 {
     request_rec *r = request->r;
     wio_buf *buf = &request->head;
-    return PUT(buf, "REQUEST_METHOD", request_method(r, target->settings))
-         | PUT(buf, "QUERY_STRING", r->args)
-         | put_request_uri(r, buf)
-         | PUT_BYTES(buf, "SCRIPT_NAME", target->script_name, target->script_name_len)
-         | PUT(buf, "PATH_INFO", target->path_info)
-         | PUT_BYTES(buf, "mod_wsgi.script_name", target->script_name, target->script_name_len)
-         | PUT(buf, "mod_wsgi.path_info", target->path_info)
-         | put_client(r, buf)
-         | put_redirect(r, buf)
-         | put_ids(r, buf);
+    return PUT(buf, "REQUEST_METHOD", request_method(r, target->settings)) | PUT(buf, "QUERY_STRING", r->args) |
+           put_request_uri(r, buf) | PUT_BYTES(buf, "SCRIPT_NAME", target->script_name, target->script_name_len) |
+           PUT(buf, "PATH_INFO", target->path_info) |
+           PUT_BYTES(buf, "mod_wsgi.script_name", target->script_name, target->script_name_len) |
+           PUT(buf, "mod_wsgi.path_info", target->path_info) | put_client(r, buf) | put_redirect(r, buf) |
+           put_ids(r, buf);
 }
 
 /* --- header fields ---------------------------------------------------------------------------------------------------- */
