@@ -36,8 +36,7 @@ typedef struct current {
     wdm_generation *generation;
     server_rec     *server;
     apr_pool_t     *pconf;
-    char           *title;
-    size_t          title_size;
+    wdm_title       title;
     int64_t         started_us;        /* the last manager of it */
 } current;
 
@@ -108,7 +107,7 @@ static void start_manager(current *c)
     if (wio_now_us() - c->started_us < SECOND / 2)
         poll(NULL, 0, 200);   /* one that cannot live must not keep the parent busy */
     c->started_us = wio_now_us();
-    pid_t pid = wdm_manager_start(c->generation, c->title, c->title_size);
+    pid_t pid = wdm_manager_start(c->generation, &c->title);
     if (pid < 0) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, c->server, "cannot fork the manager of the WSGI daemons");
         return;
@@ -176,21 +175,6 @@ static apr_status_t retire(void *data)
     return APR_SUCCESS;
 }
 
-/* Memory that ps shows: the arguments of the parent, which stand in one piece. */
-static void find_title(current *c, const server_rec *s)
-{
-    const process_rec *process = s->process;
-    char *end;
-
-    if (process->argc < 1)
-        return;
-    c->title = (char *)process->argv[0];
-    end = c->title + strlen(c->title) + 1;
-    for (int i = 1; i < process->argc && process->argv[i] == end; i++)
-        end += strlen(end) + 1;
-    c->title_size = (size_t)(end - c->title);
-}
-
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     char error[512];
@@ -217,7 +201,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    find_title(c, s);
+    if (s->process->argc > 0)
+        c->title = (wdm_title){ (char *)s->process->argv[0], strlen(s->process->argv[0]) + 1,
+                                apr_pstrdup(pconf, s->process->argv[0]) };
     now_serving = c;
     apr_pool_cleanup_register(pconf, c, retire, apr_pool_cleanup_null);
     start_manager(c);

@@ -13,7 +13,6 @@
 #include "../python/channel.h"
 #include "../transport/sockets.h"
 #include "supervise.h"
-#include "surroundings.h"
 
 #define TICK_US  500000
 #define ALONE_US 1500000   /* a retired generation without children ends after this, whoever else holds the lifeline */
@@ -171,7 +170,7 @@ static void remove_sockets(const wdm_generation *generation)
                 unlink(generation->seats[i][j].path);
 }
 
-static void run(wdm_generation *generation, char *title, size_t title_size)
+static void run(wdm_generation *generation, const wdm_title *title)
 {
     manager m = { .generation = generation };
 
@@ -181,11 +180,11 @@ static void run(wdm_generation *generation, char *title, size_t title_size)
     if (chdir("/") < 0)
         _exit(1);
     take_signals();
-    wdm_set_title(title, title_size, "(wsgi-manager)");
+    wdm_show_title(title, "(wsgi-manager)");
 
     m.n_polled = FIRST_DAEMON;
     m.polled = calloc(FIRST_DAEMON, sizeof *m.polled);
-    if (!m.polled || wdm_table_init(&m.table, generation, title, title_size) < 0)
+    if (!m.polled || wdm_table_init(&m.table, generation, title) < 0)
         _exit(1);
     m.polled[SIGNALS] = (struct pollfd){ .fd = signal_pipe[0], .events = POLLIN };
     m.polled[LIFELINE] = (struct pollfd){ .fd = generation->lifeline[0], .events = POLLIN };
@@ -203,11 +202,11 @@ static void run(wdm_generation *generation, char *title, size_t title_size)
     _exit(0);   /* no atexit, no pools: those are the parent's */
 }
 
-pid_t wdm_manager_start(wdm_generation *generation, char *title, size_t title_size)
+pid_t wdm_manager_start(wdm_generation *generation, const wdm_title *title)
 {
     pid_t pid = fork();
 
     if (pid == 0)
-        run(generation, title, title_size);
+        run(generation, title);
     return pid;
 }

@@ -8,9 +8,10 @@
 #define WSGI_DAEMON_MANAGER_H
 
 #include "shared.h"
+#include "surroundings.h"
 
-/* Parent: forks the manager of a generation, also a second one when the first has died. `title` is memory of `title_size`
- * bytes that ps shows (argv), or NULL. Returns its pid, or -1 with errno. */
-pid_t wdm_manager_start(wdm_generation *generation, char *title, size_t title_size);
+/* Parent: forks the manager of a generation, also a second one when the first has died. Returns its pid,
+ * or -1 with errno. */
+pid_t wdm_manager_start(wdm_generation *generation, const wdm_title *title);
 
 #endif

@@ -15,6 +15,8 @@
 #define SECOND      ((int64_t)1000000)
 #define TICK_MS     1000
 #define PROBE_MS    200
+#define PROBES      10                 /* in one deadlock-timeout, at most one a second */
+#define PROBES      10                 /* in one deadlock-timeout */
 
 static int due(int64_t since_us, int limit_s, int64_t now)
 {
@@ -44,15 +46,17 @@ static void watch_requests(wdm_process *process, int64_t now)
 }
 
 /* A GIL that nobody gets: no request can finish any more, so nothing is lost by ending at once. */
-static void watch_gil(wdm_process *process, int64_t *had_us)
+static void watch_gil(wdm_process *process, int64_t now, int64_t *had_us)
 {
     const wdm_group *group = process->group;
 
-    if (!group->deadlock_timeout || wpy_probe_gil(PROBE_MS) == 0) {
-        *had_us = wio_now_us();
+    if (!group->deadlock_timeout || (now - *had_us) * PROBES < group->deadlock_timeout * SECOND)
+        return;
+    if (wpy_probe_gil(PROBE_MS) == 0 || *had_us == 0) {
+        *had_us = now;
         return;
     }
-    if (!due(*had_us, group->deadlock_timeout, wio_now_us()))
+    if (!due(*had_us, group->deadlock_timeout, now))
         return;
     wdm_log(process->config, group->vhost, WPY_LOG_CRIT,
             "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it ends; the Python "
@@ -122,11 +126,11 @@ static void *watch(void *argument)
         case WDM_SERVING:
             watch_requests(process, now);
             watch_idleness(process, now);
-            watch_gil(process, &gil_us);
+            watch_gil(process, now, &gil_us);
             break;
         case WDM_DRAINING:
             watch_requests(process, now);
-            watch_gil(process, &gil_us);
+            watch_gil(process, now, &gil_us);
             break;
         case WDM_ENDING:   /* Python goes away: hands off */
             break;

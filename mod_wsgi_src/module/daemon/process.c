@@ -17,7 +17,6 @@
 #include "connections.h"
 #include "monitor.h"
 #include "supervise.h"
-#include "surroundings.h"
 #include "worker.h"
 
 #define SECOND ((int64_t)1000000)
@@ -319,7 +318,7 @@ static _Noreturn void run_service(wdm_process *process)
 }
 
 _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
-                               char *title, size_t title_size)
+                               const wdm_title *title)
 {
     static wdm_process process;   /* threads outlive this frame's reach */
     char error[768];
@@ -336,8 +335,7 @@ _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint3
 
     wdm_reset_signals();
     close_what_is_not_ours(&process);
-    if (process.group->display_name)
-        wdm_set_title(title, title_size, process.group->display_name);
+    wdm_show_title(title, process.group->display_name ? process.group->display_name : title->original);
     if (wdm_take_place(process.group, error, sizeof error) < 0)
         fail_start(&process, error);
     prepare(&process);

@@ -10,6 +10,7 @@
 
 #include "../transport/readiness.h"
 #include "shared.h"
+#include "surroundings.h"
 
 /* A daemon that ends for a reason of ours exits with this plus the wio_exit_reason; 0 .. 200 are an application's. */
 #define WDM_EXIT_CODE 200
@@ -50,7 +51,7 @@ typedef struct wdm_process {
 
 /* What a daemon process does from its fork on; never returns. `control` is its end of the socket pair with the manager. */
 _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
-                               char *title, size_t title_size);
+                               const wdm_title *title);
 
 /* Any thread: asks the manager for a successor and serves on until that is ready. Only the first reason counts. */
 void wdm_process_ask_successor(wdm_process *process, uint32_t reason);

@@ -104,7 +104,7 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
 
     pid_t pid = fork();
     if (pid == 0)
-        wdm_process_run(table->generation, group, seat, control[1], table->title, table->title_size);
+        wdm_process_run(table->generation, group, seat, control[1], table->title);
     close(control[1]);
     if (pid < 0) {
         close(control[0]);
@@ -253,11 +253,11 @@ void wdm_table_reap(wdm_table *table)
 
 /* --- the whole table ---------------------------------------------------------------------------------------------- */
 
-int wdm_table_init(wdm_table *table, wdm_generation *generation, char *title, size_t title_size)
+int wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title *title)
 {
     const wdm_config *config = generation->config;
 
-    *table = (wdm_table){ .generation = generation, .title = title, .title_size = title_size };
+    *table = (wdm_table){ .generation = generation, .title = title };
     table->plans = calloc((size_t)config->n_groups, sizeof *table->plans);
     if (!table->plans)
         return -1;

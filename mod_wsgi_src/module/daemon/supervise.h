@@ -8,6 +8,7 @@
 #define WSGI_DAEMON_SUPERVISE_H
 
 #include "shared.h"
+#include "surroundings.h"
 
 /* One byte each on the control socket between a daemon and its manager; end of file on it means the other is gone. */
 enum wdm_word {
@@ -33,8 +34,7 @@ typedef struct wdm_plan {              /* of one seat */
 
 typedef struct wdm_table {
     wdm_generation *generation;
-    char           *title;
-    size_t          title_size;
+    const wdm_title *title;
     wdm_daemon     *daemons;
     int             count, room;
     wdm_plan      **plans;             /* by group and seat */
@@ -42,7 +42,7 @@ typedef struct wdm_table {
 } wdm_table;
 
 /* 0, or -1 when out of memory. Plans a start for every seat. */
-int  wdm_table_init(wdm_table *table, wdm_generation *generation, char *title, size_t title_size);
+int  wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title *title);
 
 /* Acts on what is due now: starts and kills. Returns the microseconds until the next thing is due, at most `limit_us`. */
 int64_t wdm_table_run(wdm_table *table, int64_t limit_us);

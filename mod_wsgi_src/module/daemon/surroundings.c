@@ -38,14 +38,13 @@ void wdm_reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-void wdm_set_title(char *memory, size_t size, const char *title)
+void wdm_show_title(const wdm_title *title, const char *text)
 {
-    size_t len = strlen(title);
-
-    if (!memory || size == 0)
+    if (title->size == 0)
         return;
-    memset(memory, 0, size);
-    memcpy(memory, title, len < size ? len : size - 1);
+    size_t len = strlen(text);
+    memset(title->memory, 0, title->size);
+    memcpy(title->memory, text, len < title->size ? len : title->size - 1);
 }
 
 /* --- user and groups ---------------------------------------------------------------------------------------------- */

@@ -14,8 +14,15 @@ void wdm_reset_signals(void);
 /* Installs a handler with SA_RESTART. */
 void wdm_handle_signal(int number, void (*handler)(int));
 
-/* Overwrites what ps shows, cut to the room there is. NULL memory: does nothing. */
-void wdm_set_title(char *memory, size_t size, const char *title);
+/* Memory that ps shows, argv[0] of the parent; size 0: there is none. */
+typedef struct wdm_title {
+    char       *memory;
+    size_t      size;
+    const char *original;
+} wdm_title;
+
+/* Shows another title there, cut to the room there is. */
+void wdm_show_title(const wdm_title *title, const char *text);
 
 /* Environment, root directory, groups, user, working directory and umask of a daemon, in this order. User and groups only
  * when the process is root; then it makes sure that root cannot be had back. Each step is checked.
