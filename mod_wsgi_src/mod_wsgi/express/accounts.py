@@ -57,7 +57,7 @@ def first_obstacle(who: Account, path: Path) -> Path | None:
             os.setgid(who.gid)
             os.setuid(who.uid)
             closed = [not os.access(part, os.X_OK) for part in way[:-1]]
-            closed.append(not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)))
+            closed.append(not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)))
             code = closed.index(True) if True in closed else len(way)
         finally:
             os._exit(code)

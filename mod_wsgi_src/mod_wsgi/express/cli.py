@@ -86,7 +86,13 @@ def make_parser() -> Parser:
     parser = Parser(prog=PROGRAM, description="An Apache httpd of its own for one WSGI application.")
     commands = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
     for name, text in TAKES_OPTIONS.items():
-        made = commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS)
+        made = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            usage=f"{PROGRAM} {name} [entry] [options]",
+            argument_default=argparse.SUPPRESS,
+        )
         _add_table(made)
         if name == "plan":
             made.add_argument("--json", action="store_true", help="print one JSON object")
@@ -134,7 +140,7 @@ def _module() -> Path:
         raise ExpressError(str(error)) from None
 
 
-def _model(found: argparse.Namespace, repair: bool) -> model.Model:
+def make_model(found: argparse.Namespace, repair: bool) -> model.Model:
     raw = {key: value for key, value in vars(found).items() if key in {option.key for option in OPTIONS}}
     entries = list(getattr(found, "entry", []) or [])
     if "options_file" in found:
@@ -148,7 +154,7 @@ def _model(found: argparse.Namespace, repair: bool) -> model.Model:
 
 
 def _set_up(found: argparse.Namespace) -> int:
-    made = _model(found, repair=True)
+    made = make_model(found, repair=True)
     starts = found.command == "start-server" and not made.setup_only
     if starts:
         preflight.check_not_running(made)
@@ -159,7 +165,7 @@ def _set_up(found: argparse.Namespace) -> int:
 
 
 def _plan(found: argparse.Namespace) -> int:
-    made = _model(found, repair=False)
+    made = make_model(found, repair=False)
     preflight.check_root(made)
     preflight.check_readable(made)
     preflight.check_configuration(made)

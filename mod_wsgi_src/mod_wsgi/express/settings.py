@@ -76,9 +76,9 @@ def read_settings(raw: Mapping[str, object]) -> Settings:
         name = spelled.replace("_", "-")
         name = ALIASES.get(name, name)
         if name in NOT_YET:
-            raise not_yet(spelled)
+            raise not_yet(name)
         if name not in BY_NAME:
-            raise UsageError(f"--{spelled}: no such option{did_you_mean(name)}")
+            raise UsageError(f"--{name}: no such option{did_you_mean(name)}")
         if value is None:
             continue
         option = BY_NAME[name]

@@ -43,7 +43,8 @@ def sizing(settings: Settings, mpm: str, processes: int, threads: int) -> Sizing
     prefork = mpm == "prefork"
     initial = (0.05 if prefork else 0.2) if settings.initial_workers is None else settings.initial_workers
     minimum = initial if settings.minimum_spare_workers is None else settings.minimum_spare_workers
-    maximum = (0.1 if prefork else 0.6) if settings.maximum_spare_workers is None else settings.maximum_spare_workers
+    usual = max(minimum, 0.1 if prefork else 0.6)
+    maximum = usual if settings.maximum_spare_workers is None else settings.maximum_spare_workers
     if maximum < minimum:
         raise bad_option("maximum-spare-workers", maximum, f"is less than the minimum of {minimum}; give more")
     if prefork:

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every option of the table: httpd accepts what it generates, and it changes what is generated."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROBE = Path(__file__).with_name("probe.py")
+LIST = "import json; from mod_wsgi.express import options as o; print(json.dumps({'all': [[x.name, x.daemon_only] for x in o.OPTIONS], 'not_yet': sorted(o.NOT_YET)}))"  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def table(venv: Path) -> dict[str, list]:
+    done = subprocess.run([venv / "bin" / "python", "-c", LIST], check=True, capture_output=True, text=True, cwd="/")
+    return json.loads(done.stdout)
+
+
+def cases(directory: Path) -> dict[str, list[str]]:
+    """For each option words that differ from the default, with what the option needs beside it. {D} is a directory."""
+    script = f"--service-script s {directory}/service.py"
+    return {
+        name: words.format(D=directory).split()
+        for name, words in {
+            "application-type": "package.web --application-type module",
+            "entry-point": "--entry-point {D}/hello.wsgi",
+            "callable-object": "--callable-object app",
+            "host": "--host 127.0.0.1",
+            "port": "--port 8001",
+            "process-group": "--process-group shop",
+            "application-group": "--application-group shop",
+            "embedded-mode": "--embedded-mode",
+            "mount-point": "--mount-point /shop",
+            "server-name": "--server-name www.example.com",
+            "server-alias": "--server-name example.com --server-alias *.example.org",
+            "allow-localhost": "--server-name example.com --allow-localhost",
+            "processes": "--processes 2",
+            "threads": "--threads 9",
+            "max-clients": "--max-clients 100",
+            "initial-workers": "--max-clients 200 --initial-workers 0.9",
+            "minimum-spare-workers": "--max-clients 200 --minimum-spare-workers 0.5",
+            "maximum-spare-workers": "--max-clients 200 --maximum-spare-workers 0.9",
+            "server-backlog": "--server-backlog 7",
+            "daemon-backlog": "--daemon-backlog 7",
+            "server-mpm": "--server-mpm worker",
+            "send-buffer-size": "--send-buffer-size 65536",
+            "receive-buffer-size": "--receive-buffer-size 65536",
+            "header-buffer-size": "--header-buffer-size 65536",
+            "limit-request-body": "--limit-request-body 1",
+            "maximum-requests": "--maximum-requests 1000",
+            **{
+                f"{kind}-timeout": f"--{kind}-timeout 7"
+                for kind in (
+                    "request queue connect socket startup shutdown graceful eviction deadlock inactivity header body "
+                    "keep-alive"
+                ).split()
+            },
+            "header-max-timeout": "--header-max-timeout 50",
+            "header-min-rate": "--header-min-rate 50",
+            "body-max-timeout": "--body-max-timeout 50",
+            "body-min-rate": "--body-min-rate 50",
+            "document-root": "--document-root {D}",
+            "directory-index": "--document-root {D} --directory-index index.html",
+            "directory-listing": "--url-alias /files {D} --directory-listing",
+            "allow-override": "--document-root {D} --allow-override FileInfo --allow-override Limit",
+            "rewrite-rules": "--document-root {D} --rewrite-rules {D}/empty.conf",
+            "url-alias": "--url-alias /one {D} --url-alias /two {D}/hello.wsgi",
+            "error-document": "--error-document 404 /missing.html",
+            "proxy-mount-point": "--proxy-mount-point /other http://127.0.0.1:9/ --proxy-mount-point /b/ http://[::1]:9/x",
+            "proxy-virtual-host": "--proxy-virtual-host other.example.com http://127.0.0.1:9/",
+            "proxy-timeout": "--proxy-mount-point /other http://127.0.0.1:9/ --proxy-timeout 3",
+            "compress-responses": "--compress-responses",
+            "chunked-request": "--chunked-request",
+            "map-head-to-get": "--map-head-to-get off",
+            "enable-sendfile": "--enable-sendfile",
+            "setenv": "--setenv TEST_A 1 --setenv TEST_B 2",
+            "passenv": "--passenv TEST_C",
+            "include-file": "--include-file {D}/empty.conf",
+            "user": "--user daemon",
+            "group": "--group daemon",
+            "working-directory": "--working-directory {D}/package",
+            "server-root": "--server-root {D}/other-root",
+            "pid-file": "--pid-file {D}/other.pid",
+            "socket-prefix": "--socket-prefix {D}/package",
+            "python-path": "--python-path {D} --python-path {D}/package",
+            "reload-on-changes": "--reload-on-changes",
+            "disable-reloading": "--disable-reloading",
+            "locale": "--locale POSIX",
+            "envvars-script": "--envvars-script {D}/empty.conf",
+            "httpd-executable": "",  # below: the one that is found anyway changes nothing
+            "modules-directory": "",
+            "mime-types": "--mime-types {D}/empty.conf",
+            "log-directory": "--log-directory {D}/package",
+            "log-level": "--log-level info",
+            "log-to-terminal": "--log-to-terminal",
+            "access-log": "--access-log",
+            "access-log-format": "--access-log --access-log-format combined",
+            "error-log-format": "--error-log-format [%l]%M",
+            "startup-log": "--startup-log",
+            "error-log-name": "--error-log-name errors.txt",
+            "access-log-name": "--access-log --access-log-name accesses.txt",
+            "startup-log-name": "--startup-log --startup-log-name starts.txt",
+            "rotate-logs": "--rotate-logs",
+            "max-log-size": "--rotate-logs --max-log-size 9",
+            "rotatelogs-executable": "--rotate-logs --rotatelogs-executable {D}/empty.conf",
+            "server-status": "--server-status",
+            "service-script": script,
+            "service-user": f"{script} --service-user s daemon",
+            "service-group": f"{script} --service-group s daemon",
+            "service-log": f"{script} --service-log s service_log",
+            "service-log-file": f"{script} --service-log-file s service_log",
+        }.items()
+    }
+
+
+NOT_GENERATED = {"setup-only", "httpd-executable", "modules-directory"}  # each has a test of its own
+# Options whose case says something only in comparison with a case that has the other words as well.
+BESIDE = {
+    "server-alias": "--server-name example.com",
+    "allow-localhost": "--server-name example.com",
+    "initial-workers": "--max-clients 200",
+    "minimum-spare-workers": "--max-clients 200",
+    "maximum-spare-workers": "--max-clients 200",
+    "directory-index": "--document-root {D}",
+    "directory-listing": "--url-alias /files {D}",
+    "allow-override": "--document-root {D}",
+    "rewrite-rules": "--document-root {D}",
+    "proxy-timeout": "--proxy-mount-point /other http://127.0.0.1:9/",
+    "access-log-format": "--access-log",
+    "access-log-name": "--access-log",
+    "startup-log-name": "--startup-log",
+    "max-log-size": "--rotate-logs",
+    "rotatelogs-executable": "--rotate-logs",
+    "service-user": "--service-script s {D}/service.py",
+    "service-group": "--service-script s {D}/service.py",
+    "service-log": "--service-script s {D}/service.py",
+    "service-log-file": "--service-script s {D}/service.py",
+}
+
+
+def probe(venv: Path, directory: Path, lines: list[list[str]]) -> list[dict]:
+    done = subprocess.run(
+        [venv / "bin" / "python", PROBE],
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_option_changes_what_httpd_accepts(express, venv, table):
+    (express.apps / "empty.conf").write_text("# nothing\n")
+    known = cases(express.apps)
+    names = {name for name, _ in table["all"]} - NOT_GENERATED
+    if os.geteuid() != 0:
+        names -= {"user", "group", "service-user", "service-group"}
+    assert names <= known.keys(), "options without a case here"
+    common = [*map(str, ["--server-root", express.root, *express.account])]
+
+    def line(words: list[str]) -> list[str]:
+        needs_entry = not {"--entry-point", "--application-type"} & set(words)
+        return [*common, *([str(express.apps / "variables.wsgi")] if needs_entry else []), *words]
+
+    order = sorted(names)
+    beside = [BESIDE.get(name, "").format(D=express.apps).split() for name in order]
+    results = probe(venv, express.apps, [line(known[name]) for name in order])
+    references = probe(venv, express.apps, [line(words) for words in beside])
+    problems = []
+    for name, result, reference in zip(order, results, references):
+        assert "files" in reference, reference
+        if "error" in result:
+            problems.append(f"{name}: {result['error']}")
+        elif result["files"] == reference["files"]:
+            problems.append(f"{name}: changes nothing")
+    assert not problems, "\n".join(problems)
+
+
+def test_options_of_daemons_are_refused_in_embedded_mode(express, venv, table):
+    known = cases(express.apps)
+    names = [
+        name for name, daemon_only in table["all"] if daemon_only and name not in ("service-user", "service-group")
+    ]
+    common = [
+        *map(str, ["--server-root", express.root, *express.account, express.apps / "hello.wsgi", "--embedded-mode"])
+    ]
+    for name, result in zip(names, probe(venv, express.apps, [[*common, *known[name]] for name in names])):
+        assert "with --embedded-mode" in result.get("error", ""), (name, result.get("error"))
+
+
+def test_what_is_not_there_yet_is_refused_by_name(express, table):
+    for name in ("enable-debugger", "newrelic-config-file", "with-php5"):
+        assert name in table["not_yet"]
+        line = express.refused(f"--{name}")
+        assert f"--{name}: not available yet" in line
+    assert "--enable-profiler: not available yet" in express.refused("--enable-prof")
+
+
+def test_an_unknown_option_gets_a_suggestion(express):
+    assert "did you mean --threads?" in express.refused("--thraeds", 3)
+    assert "no such option" in express.refused("--zzzzzz")
+
+
+def test_unique_abbreviations_are_accepted(express):
+    express.setup(express.apps / "hello.wsgi", "--thr", 3, "--request-t", 9)
+    assert "threads=3" in express.conf()
+    assert "request-timeout=9" in express.conf()
+
+
+def test_an_ambiguous_abbreviation_is_refused(express):
+    assert "ambiguous" in express.refused("--graceful-timeout", 1, "--max", 3)
+
+
+def test_options_file_and_command_line(express):
+    document = {
+        "entry": str(express.apps / "hello.wsgi"),
+        "options": {"threads": 7, "setenv": [["TEST_SECRET", 'a "quoted" ${HOME} \\ value']], "access_log": True},
+    }
+    express.setup("--options-file", "-", "--threads", 8, input=json.dumps(document))
+    assert "threads=8" in express.conf()
+    assert "CustomLog" in express.conf()
+    assert (express.root / "httpd.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_help_is_grouped_and_hides_what_is_not_there(express):
+    done = express.run("start-server", "--help")
+    assert done.returncode == 0
+    assert "Service scripts:" in done.stdout
+    assert "--service-log NAME FILE" in done.stdout
+    assert "newrelic" not in done.stdout
+
+
+def test_the_command_works_as_a_module_too(express):
+    command = [express.venv / "bin" / "python", "-m", "mod_wsgi.express", "module-location"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=True)
+    assert Path(done.stdout.strip()).is_file()
+    assert done.stdout == express.run("module-location").stdout
+
+
+def test_module_config_and_install_module(express):
+    location = express.run("module-location").stdout.strip()
+    lines = express.run("module-config").stdout.splitlines()
+    assert lines == [f'LoadModule wsgi_module "{location}"', f'WSGIPythonHome "{express.venv}"']
+    target = express.directory / "modules"
+    assert express.run("install-module", "--modules-directory", target).returncode == 1
+    target.mkdir()
+    done = express.run("install-module", "--modules-directory", target)
+    copy = target / Path(location).name
+    assert done.stdout.splitlines()[0] == f'LoadModule wsgi_module "{copy}"'
+    assert copy.read_bytes() == Path(location).read_bytes()
+    before = copy.stat().st_mtime_ns
+    express.run("install-module", "--modules-directory", target)
+    assert copy.stat().st_mtime_ns == before
+
+
+def test_another_httpd_can_be_named(express):
+    located = json.loads(
+        subprocess.run(
+            [express.venv / "bin" / "python", "-m", "mod_wsgi.express.httpd"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    link = express.directory / "my-httpd"
+    link.symlink_to(located["executable"])
+    script = express.apps / "hello.wsgi"
+    express.setup(script, "--httpd-executable", link, "--modules-directory", located["modules_directory"])
+    assert f"HTTPD={link}" in (express.root / "apachectl").read_text()
+
+
+def test_setup_only_does_not_start(express):
+    done = express.run("start-server", *express.options(express.apps / "hello.wsgi", "--setup-only"))
+    assert done.returncode == 0, done.stderr
+    assert (express.root / "httpd.conf").is_file()
+    assert not (express.root / "httpd.pid").exists()
+
+
+def test_static_types_need_no_python(express):
+    express.setup(express.apps, "--application-type", "static")
+    assert "wsgi" not in express.conf().replace("MOD_WSGI", "").replace("mod_wsgi", "").replace(
+        str(express.directory), ""
+    )
