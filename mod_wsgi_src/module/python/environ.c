@@ -203,12 +203,15 @@ static int put_constants(wpy_template *tmpl, PyObject *environ, uint32_t thread_
     return 0;
 }
 
-static int build_template(wpy_call *call, wpy_template *tmpl)
+int wpy_template_build(wpy_call *call, wpy_template *tmpl)
 {
     wio_cursor cursor = { tmpl->fixed, tmpl->fixed + tmpl->fixed_len };
-    PyObject *environ = PyDict_New();
+    PyObject *environ;
     wio_pair pair;
     int more;
+    if (tmpl->environ)
+        return 0;
+    environ = PyDict_New();
     tmpl->callable = PyUnicode_InternFromString(tmpl->callable_name);
     if (!environ || !tmpl->callable || put_constants(tmpl, environ, call->thread->number))
         goto failed;
@@ -280,10 +283,7 @@ static int put_request(wpy_call *call, PyObject *environ)
 
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input)
 {
-    PyObject *environ;
-    if (!tmpl->environ && build_template(call, tmpl))
-        return NULL;
-    environ = PyDict_Copy(tmpl->environ);
+    PyObject *environ = PyDict_Copy(tmpl->environ);
     if (!environ)
         return NULL;
     if (put_request(call, environ) || PyDict_SetItem(environ, call->interp->names.input, input)

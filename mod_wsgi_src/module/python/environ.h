@@ -45,7 +45,10 @@ int wpy_choice_read(const wpy_request *request, wpy_choice *choice);
  * client may invent header names, and interned strings can live for ever. 0; -1 with an exception. GIL held. */
 int wpy_environ_intern(wpy_interp *interp, const char *key);
 
-/* A new environ for a request; sets call->head_request. `input` is wsgi.input. NULL with an exception. GIL held. */
+/* Makes the template's Python objects when they are not there. 0; -1 with an exception. GIL held. */
+int wpy_template_build(wpy_call *call, wpy_template *tmpl);
+
+/* A new environ for a request from a template that is built; sets call->head_request. `input` is wsgi.input. NULL with an exception. GIL held. */
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input);
 
 #endif

@@ -199,7 +199,7 @@ static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
     int embedded = !config->process_group || !*config->process_group;
     int64_t mtime_us = embedded && tmpl->reloading ? call->request->script_mtime_us : 0;
     PyObject *globals, *callable;
-    if (wpy_target_load(tmpl->target, mtime_us)) {
+    if (wpy_template_build(call, tmpl) || wpy_target_load(tmpl->target, mtime_us)) {
         fail(call, 500, "loading the script", tmpl->target->path);
         return NULL;
     }
