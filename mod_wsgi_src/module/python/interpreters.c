@@ -45,18 +45,15 @@ static void detach_thread(wpy_thread *thread)
             wpy_template_free(thread, thread->templates[i]);
             thread->templates[i] = NULL;
         }
-    for (i = 1; i < WPY_MAX_INTERPRETERS; i++)
+    /* The main interpreter's state last. Not by PyGILState_Release(): it looks the state up in thread-specific data, which
+     * a thread that ends may have lost already. */
+    for (i = WPY_MAX_INTERPRETERS; i-- > 0;)
         if (thread->states[i]) {
             PyEval_RestoreThread(thread->states[i]);
             PyThreadState_Clear(thread->states[i]);
             PyThreadState_DeleteCurrent();
             thread->states[i] = NULL;
         }
-    if (thread->states[0]) {
-        PyEval_RestoreThread(thread->states[0]);
-        PyGILState_Release(PyGILState_UNLOCKED);
-        thread->states[0] = NULL;
-    }
 }
 
 static void unlink_thread(wpy_thread *thread)
