@@ -55,9 +55,7 @@ class Notes:
     def add(self, author: str, text: str) -> None:
         written = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         with self._connect() as connection:
-            connection.execute(
-                "INSERT INTO notes (written, author, text) VALUES (?, ?, ?)", (written, author, text)
-            )
+            connection.execute("INSERT INTO notes (written, author, text) VALUES (?, ?, ?)", (written, author, text))
 
     def latest(self, limit: int = 50) -> list[Note]:
         query = "SELECT written, author, text FROM notes ORDER BY id DESC LIMIT ?"

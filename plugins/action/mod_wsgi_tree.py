@@ -11,7 +11,6 @@ import tempfile
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.modwsgi.toolkit.plugins.module_utils import tree
 
 MODULE = "modwsgi.toolkit.mod_wsgi_tree"
@@ -25,7 +24,9 @@ class ActionModule(ActionBase):
         args = dict(self._task.args)
         source = os.path.expanduser(str(args.get("src") or ""))
         if not os.path.isabs(source) or not os.path.isdir(source):
-            raise AnsibleActionFail(f"mod_wsgi_tree: src '{source}' is not the absolute path of a directory on the controller")
+            raise AnsibleActionFail(
+                f"mod_wsgi_tree: src '{source}' is not the absolute path of a directory on the controller"
+            )
         try:
             args["manifest"] = tree.manifest(source, [str(pattern) for pattern in args.get("exclude") or []])
         except (OSError, ValueError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances
 
 

@@ -32,7 +32,11 @@ def clean_environment() -> dict[str, str]:
 def command_of(pid: int) -> str:
     """The command line of a live process; empty when there is none."""
     done = subprocess.run(
-        ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, errors="replace", check=False
+        ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     state, _, command = done.stdout.strip().partition(" ")
     return "" if state.startswith("Z") else command.strip()
@@ -135,9 +139,13 @@ class SystemdServer(Server):
         self.unit = unit
 
     def _systemctl(self, *words: str) -> None:
-        done = subprocess.run(["systemctl", *words, self.unit], capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(
+            ["systemctl", *words, self.unit], capture_output=True, text=True, errors="replace", check=False
+        )
         if done.returncode != 0:
-            raise ServerError(f"systemctl {' '.join(words)} {self.unit}: {' '.join((done.stderr or done.stdout).split())}")
+            raise ServerError(
+                f"systemctl {' '.join(words)} {self.unit}: {' '.join((done.stderr or done.stdout).split())}"
+            )
 
     def is_active(self) -> bool:
         return subprocess.run(["systemctl", "is-active", "--quiet", self.unit], check=False).returncode == 0

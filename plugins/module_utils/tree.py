@@ -1,7 +1,7 @@
 # Copyright: The mod_wsgi toolkit developers
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A directory seen as a table: path -> digest of the content and whether it is executable. Both ends of a copy use it."""
+"""A directory seen as a table: path -> digest of the content and whether it is executable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def excluded(name: str, patterns: list[str]) -> bool:
 
 
 def walk(root: str, patterns: list[str]) -> Iterator[str]:
-    """Paths of the files below root, relative to it. A link to a directory is refused: it could lead out, or in a circle."""
+    """Paths of the files below root. A link to a directory is refused: it could lead out, or in a circle."""
     for directory, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not excluded(name, patterns))
         for name in names:

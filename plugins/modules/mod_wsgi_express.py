@@ -10,12 +10,12 @@ module: mod_wsgi_express
 short_description: Have one mod_wsgi-express server run as described, with the smallest action that makes it so
 version_added: 0.1.0
 description:
-  - Asks C(mod_wsgi-express plan) what differs, writes only that, and takes the smallest action that puts it into effect.
-    When nothing differs, nothing is touched, not even a time of modification.
+  - Asks C(mod_wsgi-express plan) what differs, writes only that, and takes the smallest action that puts it into
+    effect. When nothing differs, nothing is touched, not even a time of modification.
   - httpd itself checks the new configuration before the live one is touched. When the server does not start with it,
     the old files come back and the server is started with them.
-  - What was written but not yet put into effect, because the play was interrupted, is remembered and done by the next run.
-  - Options and environment go through standard input and files that only their owner can read, never through a command line.
+  - What was written but not yet put into effect, because the play was interrupted, is remembered and done next time.
+  - Options and environment go through standard input and files of their owner alone, never through a command line.
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -46,7 +46,9 @@ options:
     description: Shell text that sets the environment of the server.
     type: str
   release:
-    description: Anything that changes when the code of the application does. A new value replaces daemons and services one by one.
+    description:
+      - Anything that changes when the code of the application does.
+      - A new value replaces daemons and services one by one.
     type: str
     default: ""
   unit:
@@ -88,8 +90,8 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description: >-
-    What was done or would be done. V(none), V(usr1) (daemons and services are replaced one by one), V(term) (services are
-    replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop).
+    What was done or would be done. V(none), V(usr1) (daemons and services are replaced one by one),
+    V(term) (services are replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop).
   returned: always
   type: str
 would_interrupt:
@@ -121,7 +123,6 @@ import signal
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
     Server,
     ServerError,
@@ -130,7 +131,11 @@ from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
     signal_all,
 )
 
-NONE, TERM, USR1, GRACEFUL, STOP_START = "none", "term", "usr1", "graceful", "stop_start"
+NONE = "none"
+TERM = "term"
+USR1 = "usr1"
+GRACEFUL = "graceful"
+STOP_START = "stop_start"
 STRENGTH = [NONE, TERM, USR1, GRACEFUL, STOP_START]
 EXPORT = re.compile(r"^export ([A-Za-z_][A-Za-z0-9_]*)=(.*?)(?=^export |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -164,7 +169,9 @@ class Files:
     """Files as they were before a change, to come back to."""
 
     def __init__(self, paths: list[str]) -> None:
-        self._before = {path: (read(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0) for path in paths}
+        self._before = {
+            path: (read(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0) for path in paths
+        }
 
     def restore(self) -> None:
         for path, (content, mode) in self._before.items():
@@ -267,7 +274,9 @@ class Instance:
         shown = [{"prepared": file["diff"]} for file in plan["files"] if file.get("diff")]
         if self.env_differs():
             names = changed_names(self.env_before or b"", self.env)
-            shown.append({"prepared": f"{self.params['env_file']}: values of {', '.join(names) or 'no variable'} differ\n"})
+            shown.append(
+                {"prepared": f"{self.params['env_file']}: values of {', '.join(names) or 'no variable'} differ\n"}
+            )
         return shown
 
     # -- make it so

@@ -19,7 +19,9 @@ options:
     type: path
     required: true
   httpd:
-    description: The httpd that is wanted. C(auto) is the system's when its development files are there, else the bundled one.
+    description:
+      - The httpd that is wanted.
+      - V(auto) is the system's when its development files are there, else the bundled one.
     type: str
     choices: [auto, system, bundled]
     default: auto
@@ -70,18 +72,27 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 
 OLDEST = (3, 9)
-DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/apache2/2.4/bin", "/opt/csw/bin", "/opt/homebrew/bin")
+DIRECTORIES = (
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/apache2/2.4/bin",
+    "/opt/csw/bin",
+    "/opt/homebrew/bin",
+)
 OPENSSL = ("/usr/include", "/usr/local/include", "/usr/include/openssl-3", "/usr/openssl/3/include")
 
 # Runs in the Python that is asked about, which need not be able to import anything of Ansible.
 QUESTIONS = """
 import importlib.util, json, os, sys, sysconfig
+threads = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
 def has(name):
     return importlib.util.find_spec(name) is not None
 print(json.dumps({
     "executable": sys.executable,
     "version": list(sys.version_info[:3]),
-    "tag": "cp%d%d%s" % (sys.version_info[0], sys.version_info[1], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
+    "tag": "cp%d%d%s" % (sys.version_info[0], sys.version_info[1], threads),
     "shared": bool(sysconfig.get_config_var("Py_ENABLE_SHARED")),
     "venv": has("venv") and has("ensurepip"),
     "headers": os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")),
@@ -118,7 +129,9 @@ def main() -> None:
     )
     path = module.params["python"]
     if not os.access(path, os.X_OK):
-        module.fail_json(msg=f"mod_wsgi_python: {path} is not there or cannot be run. Name a Python 3.9 or newer, or install it")
+        module.fail_json(
+            msg=f"mod_wsgi_python: {path} is not there or cannot be run. Name a Python 3.9 or newer, or install it"
+        )
     # -I: neither the directory of the play nor PYTHONPATH may answer for the interpreter.
     code, output, problem = module.run_command([path, "-I", "-c", QUESTIONS])
     if code != 0:
@@ -126,7 +139,9 @@ def main() -> None:
     python = json.loads(output)
     if tuple(python["version"][:2]) < OLDEST:
         found = ".".join(map(str, python["version"]))
-        module.fail_json(msg=f"mod_wsgi_python: {path} is Python {found}, and 3.9 is the oldest that works. Name a newer one")
+        module.fail_json(
+            msg=f"mod_wsgi_python: {path} is Python {found}, and 3.9 is the oldest that works. Name a newer one"
+        )
     apxs = tool("apxs2", "apxs")
     httpd = module.params["httpd"] if module.params["httpd"] != "auto" else ("system" if apxs else "bundled")
     module.exit_json(changed=False, python=python, httpd=httpd, apxs=apxs, missing=missing(python, httpd, apxs))

@@ -40,7 +40,7 @@ options:
     type: str
     default: "0755"
   file_mode:
-    description: Mode of files, octal. An executable file of the source gets execution wherever this mode allows reading.
+    description: Mode of files, octal. An executable file gets execution wherever this mode allows reading.
     type: str
     default: "0644"
   manifest:
@@ -99,7 +99,6 @@ import tarfile
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.modwsgi.toolkit.plugins.module_utils import tree
 
 
@@ -187,7 +186,9 @@ def main() -> None:
     )
     dest, wanted = module.params["dest"], module.params["manifest"]
     if wanted is None:
-        module.fail_json(msg="mod_wsgi_tree: the table of the source is missing; call it as modwsgi.toolkit.mod_wsgi_tree")
+        module.fail_json(
+            msg="mod_wsgi_tree: the table of the source is missing; call it as modwsgi.toolkit.mod_wsgi_tree"
+        )
     if not module.check_mode:
         os.umask(0o077)
     try:
@@ -206,8 +207,14 @@ def main() -> None:
             module.exit_json(changed=True, **result)
         module.fail_json(msg=f"mod_wsgi_tree: {error.args[0]}", **result)
     kept = directories(wanted)
-    wrong = [path for path in set(found) - set(stale) if ownership.differs(os.path.join(dest, path), bool(wanted[path]["executable"]))]
-    wrong += [path for path in kept if os.path.isdir(os.path.join(dest, path)) and ownership.differs(os.path.join(dest, path))]
+    wrong = [
+        path
+        for path in set(found) - set(stale)
+        if ownership.differs(os.path.join(dest, path), bool(wanted[path]["executable"]))
+    ]
+    wrong += [
+        path for path in kept if os.path.isdir(os.path.join(dest, path)) and ownership.differs(os.path.join(dest, path))
+    ]
     changed = bool(needed or stale or wrong or not os.path.isdir(dest))
     if not changed or module.check_mode or (needed and not module.params["archive"]):
         module.exit_json(changed=changed, **result)

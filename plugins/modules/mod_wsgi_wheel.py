@@ -14,7 +14,7 @@ description:
   - Else it starts C(pip wheel) in the background, or finds the one that an earlier, interrupted call started, waits for
     O(wait) seconds and tells how far it is. Call it in a loop that ends when RV(finished) is true.
   - The wheel appears in the wheelhouse by rename, so whatever lies there is whole.
-  - The build works on a copy of a source directory and keeps its temporary files below O(work_dir), which no other user can enter.
+  - The build works on a copy of a source directory, and all its files are below O(work_dir), closed to other users.
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -140,10 +140,22 @@ class Job:
             source = copy
         command = [self.params["pip"], "wheel", "--no-deps", "--wheel-dir", os.path.join(self.directory, "wheel")]
         environment = {**os.environ, **{name: str(value) for name, value in self.params["environment"].items()}}
-        environment.update(TMPDIR=os.path.join(self.directory, "tmp"), PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
+        environment.update(
+            TMPDIR=os.path.join(self.directory, "tmp"), PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1"
+        )
         with open(self.log, "wb") as log:
             subprocess.Popen(
-                ["/bin/sh", "-c", SUPERVISOR, "sh", self.result, *command, "--verbose", *self.params["arguments"], source],
+                [
+                    "/bin/sh",
+                    "-c",
+                    SUPERVISOR,
+                    "sh",
+                    self.result,
+                    *command,
+                    "--verbose",
+                    *self.params["arguments"],
+                    source,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -52,4 +52,8 @@ def options(instance: dict[str, Any], paths: dict[str, Any], is_system: bool) ->
     found.update(_identity(instance, is_system))
     found.update({f"{name}-timeout": instance["timeouts"][name] for name in TIMEOUTS})
     found.update({name.replace("_", "-"): value for name, value in instance["options"].items()})
-    return {name: value for name, value in found.items() if value is not None and value is not False and value not in ([], "")}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and value is not False and value not in ([], "")
+    }

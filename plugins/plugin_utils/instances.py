@@ -158,7 +158,7 @@ def _url(host: str, port: int) -> str:
 
 
 def _complete(instance: Instance, layout: Layout) -> Instance:
-    """The instance with every path absolute and every default that depends on another value, and where its things are."""
+    """The instance with every path absolute and every derived default filled in, and its paths."""
     done = dict(instance)
     paths = _paths(instance, layout)
     if instance["source"]:
@@ -170,7 +170,10 @@ def _complete(instance: Instance, layout: Layout) -> Instance:
     done["python"] = instance["python"] or layout.python
     done["user"] = instance["user"] or layout.user
     done["group"] = instance["group"] or instance["user"] or layout.group
-    done["logs"] = {**instance["logs"], "dir": instance["logs"]["dir"] or os.path.join(layout.log_dir, instance["name"])}
+    done["logs"] = {
+        **instance["logs"],
+        "dir": instance["logs"]["dir"] or os.path.join(layout.log_dir, instance["name"]),
+    }
     if instance["app_type"] != "module":
         done["app"] = absolute(instance["app"])
     for key in ("requirements", "document_root"):
@@ -198,7 +201,9 @@ def _between_errors(instances: list[Instance]) -> list[str]:
         by_port.setdefault(instance["spec"]["port"], []).append(instance["name"])
     for port, wanted_by in by_port.items():
         if len(set(wanted_by)) > 1:
-            errors.append(f"mod_wsgi_instances: port {port} is wanted by {' and '.join(wanted_by)}. Give one of them another port")
+            errors.append(
+                f"mod_wsgi_instances: port {port} is wanted by {' and '.join(wanted_by)}. Give one of them another port"
+            )
     return errors
 
 
@@ -239,6 +244,8 @@ def unknown_variables(names: list[str], roles: str) -> list[str]:
     sentences = []
     for name in sorted(set(names) - set(known)):
         near = difflib.get_close_matches(name, known, 1, 0.6)
-        hint = f"Did you mean '{near[0]}'?" if near else "Remove it, or give it a name that does not begin with mod_wsgi_."
+        hint = (
+            f"Did you mean '{near[0]}'?" if near else "Remove it, or give it a name that does not begin with mod_wsgi_."
+        )
         sentences.append(f"unknown variable '{name}'. {hint}")
     return sentences
