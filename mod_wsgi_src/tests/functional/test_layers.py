@@ -33,7 +33,7 @@ def test_includes_point_downwards(path: Path) -> None:
     for kind, name in includes(path):
         target = local_target(path, name) if kind == '"' else None
         if target is None:
-            if "Python.h" == name:
+            if name == "Python.h":
                 assert path.parent.name == "python", f"{path}: Python.h belongs to python/"
             if APACHE_HEADER.match(name):
                 assert path.parent.name == "apache", f"{path}: {name} belongs to apache/"
