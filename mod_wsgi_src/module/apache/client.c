@@ -137,11 +137,6 @@ int wap_client_run(wap_request *request)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, "daemon group '%s' was not started", request->group->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (request->group->threads == 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, "daemon group '%s' has threads=0: it runs service scripts and "
-                      "takes no requests", request->group->name);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
     int status = take_inline_body(request);
     if (status != OK)
         return status;

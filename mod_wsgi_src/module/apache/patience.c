@@ -61,8 +61,8 @@ static int withdraw(wap_relay *relay)
 
 static wap_verdict time_out(wap_relay *relay, const char *what, int64_t us)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, "request %s: %s of daemon group '%s' within %d s (%u requests are in "
-                  "flight on process %u)", wap_request_id(relay->r), what, relay->pool->group->name, (int)(us / SECOND),
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, "request %s: daemon group '%s': %s within %d s (%u requests are in "
+                  "flight on process %u)", wap_request_id(relay->r), relay->pool->group->name, what, (int)(us / SECOND),
                   wio_board_inflight(relay->pool->board, relay->conn->process), relay->conn->process);
     relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_GATEWAY_TIME_OUT;
     return WAP_ENDED;

@@ -196,8 +196,8 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
 {
     const wdm_group *group = group_of(table, daemon->group);
     wio_process *record = record_of(table, daemon);
-    int orderly = reason != WIO_EXIT_SIGNAL && reason != WIO_EXIT_CODE && reason != WIO_EXIT_START_FAILED &&
-                  reason != WIO_EXIT_DEADLOCK;
+    /* A request that went down with it has its own error line, and a daemon that could say more has done so. */
+    int level = (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_CODE) && !table->ending ? WPY_LOG_WARNING : WPY_LOG_INFO;
     char why[80];
 
     atomic_store(&record->exit_reason, reason);
@@ -205,8 +205,8 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
     atomic_store(&record->exit_pid, (uint32_t)daemon->pid);   /* last: who sees it sees the others */
 
     wdm_describe_exit(reason, detail, why, sizeof why);
-    wdm_log(table->generation->config, group->vhost, orderly || table->ending ? WPY_LOG_INFO : WPY_LOG_ERROR,
-            "daemon process %ld of group '%s' %s", (long)daemon->pid, group->name, why);
+    wdm_log(table->generation->config, group->vhost, level, "daemon process %ld of group '%s' %s", (long)daemon->pid,
+            group->name, why);
 }
 
 static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t reason)
