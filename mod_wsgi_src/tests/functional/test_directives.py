@@ -41,15 +41,15 @@ def test_script_alias_to_a_directory(serve: Make) -> None:
     assert json.loads(server.get("/environment.py/a/b").body)["environ"]["PATH_INFO"][1] == "/a/b"
     assert json.loads(server.get("/environment.py").body)["environ"]["SCRIPT_NAME"][1] == "/environment.py"
     assert server.get("/missing.py").status == 404
-    assert server.get("/folder").status in (403, 404)
+    assert server.get("/folder/").status in (403, 404)
 
 
 def test_script_alias_order_and_missing_script(serve: Make) -> None:
     server = serve(
         "responses.py", 'WSGIScriptAlias /late "{apps}/environment.py"\nWSGIScriptAlias /gone "{apps}/gone.py"\n'
     )
-    assert server.get("/late").status == 500 or server.get("/late").body != b""
     assert server.get("/hello").body == b"Hello World!"
+    assert server.get("/late").status == 500  # the first alias that matches wins: /late is a path of responses.py
 
 
 def test_a_missing_script_is_404(httpd: Make, mode: str) -> None:
@@ -157,7 +157,8 @@ def test_application_groups(httpd: Make, mode: str) -> None:
         assert facts["process_group"] == facts["module_process_group"] == ("d" if mode == "daemon" else "")
     assert groups(server, "/same")["count"] == 2
     assert groups(server, "/main")["count"] == 2
-    assert groups(server, "/server")["application_group"] == f"localhost:{server.port}"
+    host = f"localhost:{server.port}"
+    assert groups(server, "/server", [("Host", host)])["application_group"] == host
     assert named["name"].startswith("_mod_wsgi_")
     assert named["file"] == str(server.apps / "groups.py")
 

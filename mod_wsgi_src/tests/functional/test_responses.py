@@ -282,14 +282,9 @@ def test_a_cut_response_is_visible(lab: Httpd, path: str) -> None:
     lab.wait_log("failed on purpose|noticed too late", since=mark)
 
 
-def read_to_end(connection: Connection) -> None:
-    while connection.socket.recv(65536):
-        pass
-
-
 def test_a_cut_http_1_0_response_is_visible(lab: Httpd) -> None:
     """Without length or chunks only a reset tells."""
     with Connection(lab.port) as connection:
         connection.request("GET", "/responses/raises_in_iteration?n=old", version="HTTP/1.0")
         with pytest.raises(ConnectionResetError):
-            read_to_end(connection)
+            connection.drain()

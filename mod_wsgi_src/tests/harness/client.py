@@ -155,6 +155,11 @@ class Connection:
             response.body, self.buffer = self.buffer, b""
         return response
 
+    def drain(self) -> None:
+        """Reads to the end of the stream; a reset raises ConnectionResetError."""
+        while self.socket.recv(65536):
+            pass
+
     def closed_by_server(self) -> bool:
         """Nothing more comes: the server has closed its side. Waits for it."""
         return not self.buffer and not self.fill()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,3 +58,12 @@ def of_server(directory: Path, mark: str) -> list[Process]:
 def alive(pid: int) -> bool:
     process = _read(pid)
     return process is not None and process.state != "Z"
+
+
+def sleeping_threads(pids: Iterable[int]) -> int:
+    """Threads that sleep by the clock: in time.sleep() of an application."""
+    count = 0
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            count += "nanosleep" in Path(f"/proc/{pid}/task/{task}/wchan").read_text()
+    return count
