@@ -71,6 +71,11 @@ class Model:
         return f"[{host}]" if ":" in host else host
 
     @property
+    def canonical_name(self) -> str:
+        """For ServerName, which takes no IPv6 address."""
+        return self.settings.server_name or ("localhost" if ":" in self.address else self.address)
+
+    @property
     def listen(self) -> str:
         return f"{self.address}:{self.port}" if self.settings.host else str(self.port)
 
@@ -332,6 +337,11 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
     _check_together(settings, entry)
     if settings.locale and not locale_exists(settings.locale):
         raise bad_option("locale", settings.locale, "does not exist on this system; `locale -a` lists those that do")
+    if settings.rotate_logs and not (settings.rotatelogs_executable or httpd.rotatelogs):
+        raise ExpressError(
+            f"--rotate-logs: there is no rotatelogs beside {httpd.executable}; install it (Debian: apache2-utils) "
+            "or name it with --rotatelogs-executable"
+        )
     host = (settings.host or "localhost").strip("[]")
     root = settings.server_root or places.default_server_root(host, settings.port)
     for character in '"\n\r':

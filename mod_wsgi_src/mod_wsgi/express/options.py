@@ -203,7 +203,7 @@ OPTIONS: tuple[Option, ...] = (
     # -- logging and status
     _one(LOGGING, "log-directory", v.PATH, "DIRECTORY", "Where logs go; default is the server root."),
     _one(LOGGING, "log-level", v.LOG_LEVEL, "LEVEL", "How much the error log tells.", "warn"),
-    _flag(LOGGING, "log-to-terminal", "Log to the terminal (or where standard error goes) instead of files."),
+    _flag(LOGGING, "log-to-terminal", "Log to the terminal (or where standard output goes) instead of files."),
     _flag(LOGGING, "access-log", "Write an access log."),
     _one(LOGGING, "access-log-format", v.TEXT, "FORMAT", "common, combined or an own format.", "common",
          needs="access-log"),

@@ -108,8 +108,10 @@ def check_not_running(model: Model) -> None:
 def check_configuration(model: Model) -> None:
     """httpd itself reads the configuration, in a scratch directory: the live one stays untouched when it refuses."""
     scratch = Path(tempfile.mkdtemp(prefix="mod_wsgi-express-"))
+    # httpd wants the directory of its logs to be there; that of --log-directory may not be yet.
+    settings = model.settings if model.to_terminal else model.settings.without("log_directory")
     try:
-        trial = dataclasses.replace(model, server_root=scratch)
+        trial = dataclasses.replace(model, server_root=scratch, settings=settings)
         (scratch / "htdocs").mkdir()
         for file in render(trial):
             if not file.once:

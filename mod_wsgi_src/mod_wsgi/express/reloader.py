@@ -36,17 +36,21 @@ class Watch:
 
     def __init__(self, files: Callable[[], Iterable[str]]) -> None:
         self._files = files
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, float] = {}
+        self._looked = time.time()
 
     def changed(self) -> str | None:
+        before, self._looked = self._looked, time.time()
         for name in self._files():
             try:
-                now = os.stat(name).st_mtime_ns
+                now = os.stat(name).st_mtime
             except FileNotFoundError:
-                now = 0
+                now = 0.0
             except OSError:
                 continue
-            if self._seen.setdefault(name, now) != now:
+            # A module that is new here and was written since the last look: perhaps after it was loaded.
+            fresh = name not in self._seen and before < now <= self._looked
+            if fresh or self._seen.setdefault(name, now) != now:
                 return name
         return None
 

@@ -28,7 +28,10 @@ def start(model: Model) -> int:
     """Does not return where this process becomes httpd; otherwise httpd's exit code."""
     command = ["/bin/sh", str(model.server_root / "apachectl"), "start", "-DFOREGROUND"]
     sys.stdout.flush()
-    if not os.isatty(0) and not os.isatty(1):
+    terminal = os.isatty(0) or os.isatty(1)
+    # prefork ends its whole process group when it stops: that must not be the group of whoever called this.
+    kills_group = model.mpm == "prefork" and os.getpgrp() != os.getpid()
+    if not terminal and not kills_group:
         os.execv(command[0], command)  # noqa: S606
     return _run_beside(command)
 

@@ -21,6 +21,10 @@ class Settings:
         self._values = dict(values)
         self.given = given
 
+    def without(self, key: str) -> Settings:
+        """As if that option had not been given and had no default."""
+        return Settings({**self._values, key: None}, self.given - {key.replace("_", "-")})
+
     def __getattr__(self, key: str) -> Any:
         try:
             return self.__dict__["_values"][key]

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable
 
 import pytest
 from harness import processes
@@ -41,7 +42,13 @@ class Server:
         self.output = cwd / f"output-{port}"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def wait_ready(self, host: str = "127.0.0.1") -> None:
@@ -171,6 +178,7 @@ class Express:
         left = []
         for server in self.servers:
             server.stop()
+        for server in self.servers:
             try:
                 until(lambda server=server: not server.leftovers(), "an end without leftovers", 20)  # type: ignore[misc]
             except AssertionError:

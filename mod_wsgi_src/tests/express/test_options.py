@@ -20,6 +20,12 @@ def table(venv: Path) -> dict[str, list]:
     return json.loads(done.stdout)
 
 
+TIMEOUTS = (
+    *("request", "queue", "connect", "socket", "startup", "shutdown", "graceful", "eviction", "deadlock", "inactivity"),
+    *("header", "body", "keep-alive"),
+)
+
+
 def cases(directory: Path) -> dict[str, list[str]]:
     """For each option words that differ from the default, with what the option needs beside it. {D} is a directory."""
     script = f"--service-script s {directory}/service.py"
@@ -52,13 +58,7 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "header-buffer-size": "--header-buffer-size 65536",
             "limit-request-body": "--limit-request-body 1",
             "maximum-requests": "--maximum-requests 1000",
-            **{
-                f"{kind}-timeout": f"--{kind}-timeout 7"
-                for kind in (
-                    "request queue connect socket startup shutdown graceful eviction deadlock inactivity header body "
-                    "keep-alive"
-                ).split()
-            },
+            **{f"{kind}-timeout": f"--{kind}-timeout 7" for kind in TIMEOUTS},
             "header-max-timeout": "--header-max-timeout 50",
             "header-min-rate": "--header-min-rate 50",
             "body-max-timeout": "--body-max-timeout 50",

@@ -121,7 +121,7 @@ def hosts(model: Model) -> list[str]:
             lines += section(f"VirtualHost *:{port}", inside)
     elif model.proxy_virtual_host:
         # Without a first one of its own the application would lose every unknown name to the next.
-        lines += section(f"VirtualHost *:{port}", [f"ServerName {model.address}"])
+        lines += section(f"VirtualHost *:{port}", [f"ServerName {model.canonical_name}"])
     for host, backend in model.proxy_virtual_host:
         target = _backend(backend)
         inside = [f"ServerName {host}", *foreign, "ProxyPreserveHost On"]

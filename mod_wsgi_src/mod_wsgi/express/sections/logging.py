@@ -10,10 +10,11 @@ COMMON = '%h %l %u %t \\"%r\\" %>s %b'
 COMBINED = COMMON + ' \\"%{Referer}i\\" \\"%{User-agent}i\\"'
 
 
-def destination(model: Model, name: str, terminal: str) -> str:
+def destination(model: Model, name: str) -> str:
     """The quoted target of a log: a file, rotatelogs, or the terminal."""
     if model.to_terminal:
-        return quote(terminal)
+        # A program and not /dev/stdout: that cannot be opened when it is a socket, as it is under systemd.
+        return quote("|/bin/cat")
     path = model.log_directory / name
     if not model.rotate_logs:
         return quote(path)
@@ -22,8 +23,7 @@ def destination(model: Model, name: str, terminal: str) -> str:
 
 
 def error_log(model: Model, name: str) -> str:
-    # A program and not /dev/stderr: that cannot be opened when it is a socket, as it is under systemd.
-    return f"ErrorLog {destination(model, name, '|/bin/cat >&2')}"
+    return f"ErrorLog {destination(model, name)}"
 
 
 def logs(model: Model) -> list[str]:
@@ -33,7 +33,7 @@ def logs(model: Model) -> list[str]:
     if model.access_log:
         known = {"common": f'"{COMMON}"', "combined": f'"{COMBINED}"'}
         form = known.get(model.access_log_format) or quote(model.access_log_format)
-        lines.append(f"CustomLog {destination(model, model.access_log_name, '|/bin/cat')} {form}")
+        lines.append(f"CustomLog {destination(model, model.access_log_name)} {form}")
     return lines
 
 

@@ -27,7 +27,7 @@ def identity(model: Model) -> list[str]:
         directive("DefaultRuntimeDir", model.server_root),
         directive("Mutex", f"file:{model.server_root}", "default"),
         directive("PidFile", model.pid_file),
-        f"ServerName {model.settings.server_name or model.address}:{model.port}",
+        f"ServerName {model.canonical_name}:{model.port}",
         f"Listen {model.listen}",
         f"ListenBacklog {model.server_backlog}",
     ]
