@@ -6,9 +6,9 @@
 #include "../transport/sockets.h"
 #include "relay.h"
 
-#define INLINE_BODY  (64 * 1024)       /* read from the client before a daemon thread is engaged */
-#define SPARE_TRIES  8                 /* beyond two for each process */
-#define SECOND       ((int64_t)1000000)
+#define INLINE_BODY (64 * 1024) /* read from the client before a daemon thread is engaged */
+#define SPARE_TRIES 8           /* beyond two for each process */
+#define SECOND      ((int64_t)1000000)
 
 /* --- the choice --------------------------------------------------------------------------------------------------- */
 
@@ -31,7 +31,7 @@ int wap_client_choose(const wap_pool *pool)
 
     if (count == 1)
         return atomic_load(&wio_board_process(pool->board, 0)->state) == WIO_PROCESS_FAILED ? -1 : 0;
-    for (uint32_t i = 0; i < count; i++) {   /* the last used wins a tie */
+    for (uint32_t i = 0; i < count; i++) { /* the last used wins a tie */
         uint32_t process = (first + i) % count, load = load_of(pool, process);
         if (load < best_load) {
             best = (int)process;
@@ -46,8 +46,8 @@ int wap_client_choose(const wap_pool *pool)
 static int unavailable(request_rec *r, const wap_pool *pool, const char *why)
 {
     if (!wap_pools_stopping())
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "request %s: daemon group '%s' cannot serve it: %s", wap_request_id(r),
-                      pool->group->name, why);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "request %s: daemon group '%s' cannot serve it: %s",
+                      wap_request_id(r), pool->group->name, why);
     apr_table_setn(r->err_headers_out, "Retry-After", "1");
     return HTTP_SERVICE_UNAVAILABLE;
 }
@@ -67,12 +67,12 @@ static int take_inline_body(wap_request *request)
         return HTTP_INTERNAL_SERVER_ERROR;
 
     while (fields->body_len < length) {
-        apr_ssize_t got = wap_read_body(request->r, request->head.data + request->head.len,
-                                        (apr_size_t)(length - fields->body_len));
+        apr_ssize_t got =
+            wap_read_body(request->r, request->head.data + request->head.len, (apr_size_t)(length - fields->body_len));
         if (got < 0)
             return wap_body_error(request->r);
         if (got == 0)
-            return HTTP_BAD_REQUEST;   /* fewer bytes than it announced */
+            return HTTP_BAD_REQUEST; /* fewer bytes than it announced */
         request->head.len += (size_t)got;
         fields->body_len += (uint32_t)got;
     }
@@ -122,7 +122,7 @@ static int try_processes(wap_relay *relay)
             return relay->status;
         if (verdict == WAP_UNAVAILABLE || wap_pools_stopping())
             return unavailable(relay->r, pool, "no process became ready within connect-timeout");
-        fresh = 1;   /* where one kept connection is dead, all are */
+        fresh = 1; /* where one kept connection is dead, all are */
         wap_pool_clear(pool, (uint32_t)process);
     }
     return unavailable(relay->r, pool, "one process after the other ended before it took the request");

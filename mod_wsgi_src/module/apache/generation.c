@@ -27,17 +27,20 @@
 /* Managers of this and older generations. It survives the unloading of this module, so: plain data only. */
 typedef struct managers {
     int n;
-    struct { pid_t pid; uint32_t generation; } manager[MOST_MANAGERS];
+    struct {
+        pid_t pid;
+        uint32_t generation;
+    } manager[MOST_MANAGERS];
 } managers;
 
 /* The parent's and its children's; goes with the configuration. */
 typedef struct current {
-    wdm_config      config;
+    wdm_config config;
     wdm_generation *generation;
-    server_rec     *server;
-    apr_pool_t     *pconf;
-    wdm_title       title;
-    int64_t         started_us;        /* the last manager of it */
+    server_rec *server;
+    apr_pool_t *pconf;
+    wdm_title title;
+    int64_t started_us; /* the last manager of it */
 } current;
 
 static current *now_serving;
@@ -65,7 +68,7 @@ static void forget(pid_t pid)
 /* Unique for each pid and in the pool it is registered with, as APR wants it. */
 typedef struct watched {
     apr_proc_t proc;
-    uint32_t   generation;
+    uint32_t generation;
 } watched;
 
 static void start_manager(current *c);
@@ -85,8 +88,8 @@ static void hear_of_manager(int reason, void *data, apr_wait_t status)
     ap_mpm_query(AP_MPMQ_MPM_STATE, &mpm_state);
     if (!now_serving || manager->generation != now_serving->config.generation || mpm_state == AP_MPMQ_STOPPING)
         return;
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, now_serving->server, "manager %ld of the WSGI daemons died: starting another",
-                 (long)manager->proc.pid);
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, now_serving->server,
+                 "manager %ld of the WSGI daemons died: starting another", (long)manager->proc.pid);
     start_manager(now_serving);
 }
 
@@ -105,7 +108,7 @@ static void start_manager(current *c)
     uint32_t generation = c->config.generation;
 
     if (wio_now_us() - c->started_us < SECOND / 2)
-        poll(NULL, 0, 200);   /* one that cannot live must not keep the parent busy */
+        poll(NULL, 0, 200); /* one that cannot live must not keep the parent busy */
     c->started_us = wio_now_us();
     pid_t pid = wdm_manager_start(c->generation, &c->title);
     if (pid < 0) {
@@ -163,7 +166,7 @@ static apr_status_t retire(void *data)
     current *c = data;
 
     if (c->generation->owner != getpid())
-        return APR_SUCCESS;   /* some fork clears its copy of the pool */
+        return APR_SUCCESS; /* some fork clears its copy of the pool */
     int stopping = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING;
     int64_t patience = longest_shutdown(&c->config) + SECOND;
 
@@ -182,7 +185,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
     (void)plog;
     (void)ptemp;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL)
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG ||
+        ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL)
         return OK;
     adopt_older_managers(pconf);
     const wdm_config *config = wap_daemon_config(pconf, s);
@@ -202,8 +206,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (s->process->argc > 0)
-        c->title = (wdm_title){ (char *)s->process->argv[0], strlen(s->process->argv[0]) + 1,
-                                apr_pstrdup(pconf, s->process->argv[0]) };
+        c->title = (wdm_title){(char *)s->process->argv[0], strlen(s->process->argv[0]) + 1,
+                               apr_pstrdup(pconf, s->process->argv[0])};
     now_serving = c;
     apr_pool_cleanup_register(pconf, c, retire, apr_pool_cleanup_null);
     start_manager(c);
@@ -218,7 +222,7 @@ static void child_status(server_rec *s, pid_t pid, ap_generation_t generation, i
     (void)slot;
     if (!now_serving || now_serving->generation->owner != getpid() ||
         (uint32_t)generation != now_serving->config.generation)
-        return;   /* of an older generation, whose table is gone here */
+        return; /* of an older generation, whose table is gone here */
     if (status == MPM_CHILD_STARTED || status == MPM_CHILD_EXITED)
         wdm_generation_note_child(now_serving->generation, pid, status == MPM_CHILD_STARTED);
 }
@@ -228,7 +232,7 @@ static void child_init(apr_pool_t *pool, server_rec *s)
     (void)pool;
     if (!now_serving)
         return;
-    if (now_serving->generation->owner != getpid())   /* with -X the parent is its own child */
+    if (now_serving->generation->owner != getpid()) /* with -X the parent is its own child */
         wdm_generation_in_child(now_serving->generation);
     if (wap_pools_init(now_serving->generation) < 0)
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, "no memory for connections to the WSGI daemons");

@@ -7,9 +7,9 @@
 
 #include "../transport/sockets.h"
 
-#define SECOND        ((int64_t)1000000)
-#define SLICE_US      (SECOND + SECOND / 2)   /* beyond the second that one recv may wait by itself */
-#define RECORD_WAIT   50                      /* times 5 ms that the manager has to record an exit */
+#define SECOND      ((int64_t)1000000)
+#define SLICE_US    (SECOND + SECOND / 2) /* beyond the second that one recv may wait by itself */
+#define RECORD_WAIT 50                    /* times 5 ms that the manager has to record an exit */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -23,8 +23,8 @@ static int64_t after(int64_t from_us, int seconds)
 
 static int is_ready(const wap_relay *relay)
 {
-    uint32_t state = atomic_load_explicit(&wio_board_process(relay->pool->board, relay->conn->process)->state,
-                                          memory_order_relaxed);
+    uint32_t state =
+        atomic_load_explicit(&wio_board_process(relay->pool->board, relay->conn->process)->state, memory_order_relaxed);
     return state == WIO_PROCESS_READY;
 }
 
@@ -61,8 +61,10 @@ static int withdraw(wap_relay *relay)
 
 static wap_verdict time_out(wap_relay *relay, const char *what, int64_t us)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, "request %s: daemon group '%s': %s within %d s (%u requests are in "
-                  "flight on process %u)", wap_request_id(relay->r), relay->pool->group->name, what, (int)(us / SECOND),
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r,
+                  "request %s: daemon group '%s': %s within %d s (%u requests are in "
+                  "flight on process %u)",
+                  wap_request_id(relay->r), relay->pool->group->name, what, (int)(us / SECOND),
                   wio_board_inflight(relay->pool->board, relay->conn->process), relay->conn->process);
     relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_GATEWAY_TIME_OUT;
     return WAP_ENDED;
@@ -79,8 +81,8 @@ wap_verdict wap_patience_ask(wap_relay *relay)
             return WAP_REPLAY;
         if (!relay->claimed && queue && waited >= queue && withdraw(relay))
             return time_out(relay, "queue-timeout: no thread was free", queue);
-        if (!relay->claimed && !is_ready(relay) && group->connect_timeout && waited >= group->connect_timeout * SECOND &&
-            withdraw(relay))
+        if (!relay->claimed && !is_ready(relay) && group->connect_timeout &&
+            waited >= group->connect_timeout * SECOND && withdraw(relay))
             return WAP_UNAVAILABLE;
     }
     if (silence && now - relay->last_us >= silence) {

@@ -11,14 +11,14 @@
 #include "../transport/sockets.h"
 
 #define LONGEST_IDLE_US ((int64_t)60 * 1000000)
-#define DIAL_SLICE_US   1000000        /* between two looks whether this child stops */
+#define DIAL_SLICE_US   1000000 /* between two looks whether this child stops */
 
 static struct {
-    pthread_mutex_t       lock;
+    pthread_mutex_t lock;
     const wdm_generation *generation;
-    wap_pool             *pools;       /* by group */
-    atomic_int            stopping;
-} child = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    wap_pool *pools; /* by group */
+    atomic_int stopping;
+} child = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 
@@ -168,7 +168,8 @@ wap_conn *wap_pool_dial(wap_pool *pool, uint32_t process, int64_t deadline_us)
     conn->process = process;
     conn->size = WAP_RECEIVE_SIZE;
     conn->memory = malloc(conn->size);
-    conn->fd = conn->memory ? connect_unless_stopping(pool->generation->seats[group->index][process].path, deadline_us) : -1;
+    conn->fd =
+        conn->memory ? connect_unless_stopping(pool->generation->seats[group->index][process].path, deadline_us) : -1;
     if (conn->fd < 0) {
         int reason = errno;
         destroy(pool, conn);
@@ -218,7 +219,7 @@ void wap_pool_clear(wap_pool *pool, uint32_t process)
 {
     lock_all();
     wap_conn *conn = pool->idle[process].newest;
-    pool->idle[process] = (wap_conns){ NULL, NULL };
+    pool->idle[process] = (wap_conns){NULL, NULL};
     unlock_all();
     while (conn) {
         wap_conn *older = conn->older;

@@ -9,26 +9,28 @@
 #include "../daemon/shared.h"
 
 typedef struct wap_conn {
-    struct wap_conn *newer, *older;    /* in the list it stands in */
-    int      fd;
-    int      word;                     /* claim word; -1: none was free, so its requests are never replayed */
+    struct wap_conn *newer, *older; /* in the list it stands in */
+    int fd;
+    int word; /* claim word; -1: none was free, so its requests are never replayed */
     uint32_t process;
-    int      greeted;                  /* HELLO has been sent */
-    int64_t  idle_since_us;
-    uint8_t *memory;                   /* receive buffer, from malloc */
-    size_t   size;
+    int greeted; /* HELLO has been sent */
+    int64_t idle_since_us;
+    uint8_t *memory; /* receive buffer, from malloc */
+    size_t size;
 } wap_conn;
 
-typedef struct wap_conns { wap_conn *newest, *oldest; } wap_conns;
+typedef struct wap_conns {
+    wap_conn *newest, *oldest;
+} wap_conns;
 
-typedef struct wap_pool {              /* of one daemon group */
+typedef struct wap_pool { /* of one daemon group */
     const wdm_generation *generation;
-    const wdm_group      *group;
-    wio_board            *board;
-    int                   row;         /* of this child on the board; -1 none */
-    wap_conns            *idle;        /* by process */
-    wap_conns             busy;
-    uint32_t              last;        /* process of the connection that was given back last: its caches are warm */
+    const wdm_group *group;
+    wio_board *board;
+    int row;         /* of this child on the board; -1 none */
+    wap_conns *idle; /* by process */
+    wap_conns busy;
+    uint32_t last; /* process of the connection that was given back last: its caches are warm */
 } wap_pool;
 
 #define WAP_RECEIVE_SIZE (64 * 1024)
@@ -50,6 +52,6 @@ void wap_pool_clear(wap_pool *pool, uint32_t process);
 
 /* This child stops at once: every wait for a daemon ends. */
 void wap_pools_stop(void);
-int  wap_pools_stopping(void);
+int wap_pools_stopping(void);
 
 #endif

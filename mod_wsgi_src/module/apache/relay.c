@@ -9,8 +9,8 @@
 #include "../transport/sockets.h"
 #include "patience.h"
 
-#define LARGE_PART      (16 * 1024)    /* handed to httpd with its memory; less is copied */
-#define DEFAULT_FIELD   32768          /* header-buffer-size */
+#define LARGE_PART    (16 * 1024) /* handed to httpd with its memory; less is copied */
+#define DEFAULT_FIELD 32768       /* header-buffer-size */
 
 void wap_relay_init(wap_relay *relay, wap_request *request, wap_pool *pool)
 {
@@ -51,11 +51,12 @@ static int offer(wap_relay *relay)
     wap_request *request = relay->request;
     wap_conn *conn = relay->conn;
     uint8_t hello[WIO_FRAME_SIZE + sizeof(wio_hello)];
-    struct iovec vec[2] = { { hello, 0 }, { request->head.data, request->head.len } };
+    struct iovec vec[2] = {{hello, 0}, {request->head.data, request->head.len}};
 
     if (!conn->greeted) {
-        wio_hello greeting = { WIO_MAGIC, WIO_PROTOCOL_VERSION, WIO_ORDER, generation->config->generation,
-                               (uint32_t)relay->pool->row, { 0 } };
+        wio_hello greeting = {
+            WIO_MAGIC, WIO_PROTOCOL_VERSION, WIO_ORDER, generation->config->generation, (uint32_t)relay->pool->row,
+            {0}};
         memcpy(greeting.token, generation->token, WIO_TOKEN_SIZE);
         wio_frame_put(hello, WIO_HELLO, 0, 0, sizeof greeting);
         memcpy(hello + WIO_FRAME_SIZE, &greeting, sizeof greeting);
@@ -95,7 +96,7 @@ static wap_verdict answer_read(wap_relay *relay, uint32_t wanted)
     }
     wio_frame_put(conn->memory, WIO_DATA, flags, reason, (uint32_t)got);
 
-    struct iovec vec = { conn->memory, WIO_FRAME_SIZE + (size_t)got };
+    struct iovec vec = {conn->memory, WIO_FRAME_SIZE + (size_t)got};
     relay->last_us = wio_now_us();
     return wio_send_all(&wio_system, conn->fd, &vec, 1, 1, -1, wap_patience_until(relay)) < 0 ? wap_relay_lost(relay)
                                                                                               : WAP_GOING_ON;
@@ -121,7 +122,7 @@ static wap_verdict receive(wap_relay *relay)
     wap_conn *conn = relay->conn;
     int fd;
 
-    relay->last_us = wio_now_us();   /* time that the client took does not count */
+    relay->last_us = wio_now_us(); /* time that the client took does not count */
     for (;;) {
         int look_only = relay->unflushed && relay->part_left == 0;
         ssize_t got = wio_recv_fd(conn->fd, conn->memory + relay->end, conn->size - relay->end, &fd,
@@ -200,8 +201,10 @@ static wap_verdict take_response(wap_relay *relay, uint32_t len)
         return nonsense(relay, "a response head that makes no sense");
     const char *field = oversized(relay, &head, len);
     if (field) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, "response refused: header field '%.100s' is longer than the "
-                      "header-buffer-size of daemon group '%s'", field, relay->pool->group->name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r,
+                      "response refused: header field '%.100s' is longer than the "
+                      "header-buffer-size of daemon group '%s'",
+                      field, relay->pool->group->name);
         return end_with(relay, HTTP_INTERNAL_SERVER_ERROR);
     }
     int status = wap_reply_head(&relay->reply, &head);
@@ -216,7 +219,7 @@ static int give_memory(wap_relay *relay, size_t len)
     uint8_t *memory = conn->memory, *fresh = malloc(WAP_RECEIVE_SIZE);
     size_t at = relay->at, rest = relay->end - relay->at - len;
 
-    if (!fresh || rest > WAP_RECEIVE_SIZE) {   /* then by copy */
+    if (!fresh || rest > WAP_RECEIVE_SIZE) { /* then by copy */
         free(fresh);
         relay->at += len;
         return wap_reply_body(&relay->reply, memory + at, len, 0);

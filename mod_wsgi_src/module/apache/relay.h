@@ -11,30 +11,30 @@
 /* What became of the attempt. */
 typedef enum wap_verdict {
     WAP_GOING_ON,
-    WAP_ANSWERED,                      /* relay->status is what the handler returns; the connection is good for more */
-    WAP_ENDED,                         /* relay->status is what the handler returns; the connection must be closed */
-    WAP_REPLAY,                        /* no application has seen the request: another process may have it */
-    WAP_REFUSED,                       /* the connection was no good from the start, else as WAP_REPLAY */
-    WAP_UNAVAILABLE                    /* withdrawn: no process became ready in time */
+    WAP_ANSWERED,   /* relay->status is what the handler returns; the connection is good for more */
+    WAP_ENDED,      /* relay->status is what the handler returns; the connection must be closed */
+    WAP_REPLAY,     /* no application has seen the request: another process may have it */
+    WAP_REFUSED,    /* the connection was no good from the start, else as WAP_REPLAY */
+    WAP_UNAVAILABLE /* withdrawn: no process became ready in time */
 } wap_verdict;
 
 typedef struct wap_relay {
     wap_request *request;
     request_rec *r;
-    wap_pool    *pool;
-    wap_conn    *conn;
-    uint64_t     id;                   /* of this attempt */
-    int64_t      offered_us, last_us;  /* offered; the present wait began */
-    int          claimed;              /* the application has it, as far as we know */
-    uint32_t     exits_before;         /* exit_pid of the process when the request was offered */
-    size_t       at, end;              /* bytes in conn->memory that wait to be looked at */
-    uint32_t     part_left;            /* of the DATA frame that is being carried */
-    int          fds[2], n_fds;        /* descriptors whose FILE frame is still to come */
-    int          unflushed;            /* body bytes have been queued since the last flush */
-    uint64_t     body_bytes;           /* of the response */
-    int64_t      request_left;         /* of the request body; -1 unknown */
-    wap_reply    reply;
-    int          status;
+    wap_pool *pool;
+    wap_conn *conn;
+    uint64_t id;                 /* of this attempt */
+    int64_t offered_us, last_us; /* offered; the present wait began */
+    int claimed;                 /* the application has it, as far as we know */
+    uint32_t exits_before;       /* exit_pid of the process when the request was offered */
+    size_t at, end;              /* bytes in conn->memory that wait to be looked at */
+    uint32_t part_left;          /* of the DATA frame that is being carried */
+    int fds[2], n_fds;           /* descriptors whose FILE frame is still to come */
+    int unflushed;               /* body bytes have been queued since the last flush */
+    uint64_t body_bytes;         /* of the response */
+    int64_t request_left;        /* of the request body; -1 unknown */
+    wap_reply reply;
+    int status;
 } wap_relay;
 
 void wap_relay_init(wap_relay *relay, wap_request *request, wap_pool *pool);

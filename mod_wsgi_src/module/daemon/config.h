@@ -13,47 +13,47 @@ typedef struct wdm_import {
 /* Times are seconds as configured; 0 = off, except where said. */
 typedef struct wdm_group {
     const char *name;
-    uint32_t    index;               /* position in wdm_config.groups */
-    uint32_t    vhost;               /* virtual host it was defined in: its error log */
+    uint32_t index; /* position in wdm_config.groups */
+    uint32_t vhost; /* virtual host it was defined in: its error log */
     /* identity; only when started as root */
-    uid_t       uid;
-    gid_t       gid;
-    const char *user_name;           /* for initgroups */
-    const gid_t *groups;             /* supplementary-groups=; NULL: the user's own */
-    int         n_groups;
+    uid_t uid;
+    gid_t gid;
+    const char *user_name; /* for initgroups */
+    const gid_t *groups;   /* supplementary-groups=; NULL: the user's own */
+    int n_groups;
     const char *chroot;
     /* surroundings */
-    int         umask;               /* -1: inherited */
-    const char *home;                /* NULL: unchanged */
+    int umask;        /* -1: inherited */
+    const char *home; /* NULL: unchanged */
     const char *lang, *locale;
-    const char *display_name;        /* expanded; NULL: unchanged */
+    const char *display_name; /* expanded; NULL: unchanged */
     const char *python_home, *python_path;
-    int         processes, threads;  /* threads 0: service-script mode */
-    int         processes_given;     /* wsgi.multiprocess */
-    int         listen_backlog;
-    int         send_buffer_size, receive_buffer_size;   /* 0: 256 KiB */
-    int         header_buffer_size;
+    int processes, threads; /* threads 0: service-script mode */
+    int processes_given;    /* wsgi.multiprocess */
+    int listen_backlog;
+    int send_buffer_size, receive_buffer_size; /* 0: 256 KiB */
+    int header_buffer_size;
     int connect_timeout, socket_timeout, queue_timeout, request_timeout, graceful_timeout, eviction_timeout,
         shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
-    int         maximum_requests;
+    int maximum_requests;
     const wdm_import *imports;
-    int         n_imports;
+    int n_imports;
 } wdm_group;
 
 typedef struct wdm_config {
     const wdm_group *groups;
-    int         n_groups;
-    uint32_t    generation;
-    const char *socket_prefix;       /* absolute; sockets are <prefix>.<parent pid>.<generation>.<group>.<process>.sock */
-    uid_t       socket_uid;          /* the user of Apache's children */
-    gid_t       socket_gid;
-    uint32_t    max_children;        /* rows of each board */
-    uint32_t    max_connections;     /* words of each board */
+    int n_groups;
+    uint32_t generation;
+    const char *socket_prefix; /* absolute; sockets are <prefix>.<parent pid>.<generation>.<group>.<process>.sock */
+    uid_t socket_uid;          /* the user of Apache's children */
+    gid_t socket_gid;
+    uint32_t max_children;    /* rows of each board */
+    uint32_t max_connections; /* words of each board */
     int restrict_stdin, restrict_stdout, restrict_signal;
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
-    const int  *log_fds;             /* descriptors of error logs: daemons and manager keep them open */
-    int         n_log_fds;
+    const int *log_fds; /* descriptors of error logs: daemons and manager keep them open */
+    int n_log_fds;
     /* Writes one line to the error log of a virtual host. Called in manager and daemons, any thread. */
     void (*log)(void *context, uint32_t vhost, int level, const char *text, size_t len);
     void *log_context;

@@ -8,7 +8,7 @@
 
 #include "worker.h"
 
-#define OWN_DESCRIPTORS 256            /* what the application may need besides its connections */
+#define OWN_DESCRIPTORS 256 /* what the application may need besides its connections */
 
 /* Room for every connection that Apache's children may make. */
 static int descriptor_limit(const wdm_process *process)

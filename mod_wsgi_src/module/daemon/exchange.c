@@ -9,9 +9,9 @@
 
 #define FIRST_IN        (16 * 1024)
 #define FIRST_OUT       (40 * 1024)
-#define KEPT_MEMORY     (256 * 1024)   /* what a buffer may hold between requests */
-#define SMALL_BODY      (32 * 1024)    /* copied, to travel with head and END; more is sent from where it lies */
-#define MOST_BLOCKS     64             /* of a body in one vector */
+#define KEPT_MEMORY     (256 * 1024) /* what a buffer may hold between requests */
+#define SMALL_BODY      (32 * 1024)  /* copied, to travel with head and END; more is sent from where it lies */
+#define MOST_BLOCKS     64           /* of a body in one vector */
 #define GATEWAY_TIMEOUT 504
 
 static wdm_exchange *exchange_of(wpy_channel *channel)
@@ -51,7 +51,7 @@ static void end_send(wdm_exchange *x, int responding)
  * a child that dies ends this. 0, or -1: the client's side is gone. */
 static int transmit(wdm_exchange *x, struct iovec *vec, int count, int pass_fd)
 {
-    vec[0] = (struct iovec){ x->out.data, x->out.len };
+    vec[0] = (struct iovec){x->out.data, x->out.len};
 
     int fd = begin_send(x);
     int sent = fd < 0 ? -1 : wio_send_all(&wio_system, fd, vec, count, wio_iov_max(), pass_fd, 0);
@@ -134,7 +134,7 @@ static int send_part(wdm_exchange *x, const struct iovec *blocks, int count, int
     while (*at < count && n < MOST_BLOCKS && len < WIO_MAX_DATA) {
         size_t left = blocks[*at].iov_len - *offset, room = WIO_MAX_DATA - len;
         size_t take = left < room ? left : room;
-        vec[n++] = (struct iovec){ (char *)blocks[*at].iov_base + *offset, take };
+        vec[n++] = (struct iovec){(char *)blocks[*at].iov_base + *offset, take};
         len += (uint32_t)take;
         *offset += take;
         if (take == left) {
@@ -186,7 +186,7 @@ static int channel_body(wpy_channel *channel, const struct iovec *blocks, int co
 static int channel_file(wpy_channel *channel, int fd, off_t offset, off_t length)
 {
     wdm_exchange *x = exchange_of(channel);
-    wio_file part = { (uint64_t)offset, (uint64_t)length };
+    wio_file part = {(uint64_t)offset, (uint64_t)length};
     struct iovec vec[1];
 
     if (x->broken || put_whole(x, WIO_FILE, 0, &part, sizeof part) < 0)
@@ -198,7 +198,7 @@ static int channel_file(wpy_channel *channel, int fd, off_t offset, off_t length
 static void channel_finish(wpy_channel *channel, wpy_outcome outcome, int status, int reason, uint64_t application_us)
 {
     wdm_exchange *x = exchange_of(channel);
-    wio_end end = { x->body_bytes, application_us };
+    wio_end end = {x->body_bytes, application_us};
     int put;
 
     if (x->broken)
@@ -225,8 +225,12 @@ static void channel_log(wpy_channel *channel, int level, const char *text, size_
 int wdm_exchange_init(wdm_exchange *x, const wdm_config *config)
 {
     memset(x, 0, sizeof *x);
-    x->channel = (wpy_channel){ .read = channel_read, .head = channel_head, .body = channel_body, .file = channel_file,
-                                .finish = channel_finish, .log = channel_log };
+    x->channel = (wpy_channel){.read = channel_read,
+                               .head = channel_head,
+                               .body = channel_body,
+                               .file = channel_file,
+                               .finish = channel_finish,
+                               .log = channel_log};
     x->config = config;
     x->fd = -1;
     wio_buf_init(&x->in, NULL, 0);
@@ -261,7 +265,7 @@ static void shrink(wio_buf *buf, size_t size)
     if (buf->cap <= KEPT_MEMORY)
         return;
     wio_buf_free(buf);
-    wio_buf_reserve(buf, size);   /* when this fails the next use tries again */
+    wio_buf_reserve(buf, size); /* when this fails the next use tries again */
 }
 
 int wdm_exchange_close(wdm_exchange *x)
@@ -286,7 +290,7 @@ void wdm_exchange_retry(wdm_exchange *x, uint16_t reason)
 int wdm_exchange_expire(wdm_exchange *x)
 {
     uint8_t frame[WIO_FRAME_SIZE];
-    struct iovec vec = { frame, sizeof frame };
+    struct iovec vec = {frame, sizeof frame};
 
     pthread_mutex_lock(&x->lock);
     int ended = x->fd >= 0 && !x->expired;
@@ -294,7 +298,7 @@ int wdm_exchange_expire(wdm_exchange *x)
         x->expired = 1;
         wio_frame_put(frame, WIO_ABORT, 0, x->responding ? WIO_ABORT_TIMEOUT : GATEWAY_TIMEOUT, 0);
         if (!x->sending)
-            wio_send_all(&wio_system, x->fd, &vec, 1, 1, -1, 1);   /* without waiting; else the end of file tells it */
+            wio_send_all(&wio_system, x->fd, &vec, 1, 1, -1, 1); /* without waiting; else the end of file tells it */
         shutdown(x->fd, SHUT_RDWR);
     }
     pthread_mutex_unlock(&x->lock);
@@ -303,7 +307,7 @@ int wdm_exchange_expire(wdm_exchange *x)
 
 void wdm_exchange_disown(wdm_exchange *x)
 {
-    pthread_mutex_init(&x->lock, NULL);   /* its holder may not exist here */
+    pthread_mutex_init(&x->lock, NULL); /* its holder may not exist here */
     x->fd = -1;
     x->broken = 1;
 }

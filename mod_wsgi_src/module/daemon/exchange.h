@@ -16,29 +16,29 @@
 #include "config.h"
 
 typedef struct wdm_exchange {
-    wpy_channel       channel;         /* first: the Python layer hands it back */
+    wpy_channel channel; /* first: the Python layer hands it back */
     const wdm_config *config;
-    wio_request       request;
-    wio_buf           in, out;         /* reused from request to request */
-    uint64_t          body_bytes;      /* of the response */
-    int               body_over;       /* of the request */
-    int               broken;          /* the connection is of no more use */
+    wio_request request;
+    wio_buf in, out;     /* reused from request to request */
+    uint64_t body_bytes; /* of the response */
+    int body_over;       /* of the request */
+    int broken;          /* the connection is of no more use */
 
-    pthread_mutex_t   lock;
-    int               fd;              /* -1: no request runs */
-    int               sending;         /* the worker is in a send */
-    int               responding;      /* the client's side has got a response head */
-    int               expired;         /* ended by the monitor */
+    pthread_mutex_t lock;
+    int fd;         /* -1: no request runs */
+    int sending;    /* the worker is in a send */
+    int responding; /* the client's side has got a response head */
+    int expired;    /* ended by the monitor */
 } wdm_exchange;
 
 /* 0, or -1 when out of memory. */
-int  wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config);
+int wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config);
 void wdm_exchange_free(wdm_exchange *exchange);
 
 /* Worker: a request begins on a connection; ends. wdm_exchange_close tells whether the monitor ended it: then the connection
  * is of no more use, and broken is set. */
 void wdm_exchange_open(wdm_exchange *exchange, int fd);
-int  wdm_exchange_close(wdm_exchange *exchange);
+int wdm_exchange_close(wdm_exchange *exchange);
 
 /* Worker: answers RETRY instead of running the request. */
 void wdm_exchange_retry(wdm_exchange *exchange, uint16_t reason);

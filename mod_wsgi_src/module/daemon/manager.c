@@ -15,18 +15,18 @@
 #include "supervise.h"
 
 #define TICK_US  500000
-#define ALONE_US 1500000   /* a retired generation without children ends after this, whoever else holds the lifeline */
+#define ALONE_US 1500000 /* a retired generation without children ends after this, whoever else holds the lifeline */
 
 enum { SIGNALS, LIFELINE, RETIRE, FIRST_DAEMON };
 
 typedef struct manager {
     wdm_generation *generation;
-    wdm_table       table;
-    struct pollfd  *polled;
-    int             n_polled;
-    int             retired;           /* the parent has forgotten this generation */
-    int             deserted;          /* no child is left */
-    int64_t         next_tick_us, alone_since_us;
+    wdm_table table;
+    struct pollfd *polled;
+    int n_polled;
+    int retired;  /* the parent has forgotten this generation */
+    int deserted; /* no child is left */
+    int64_t next_tick_us, alone_since_us;
 } manager;
 
 /* Only for the handler; a manager is one process with one pipe. */
@@ -66,13 +66,13 @@ static void poll_all(manager *m, int64_t wait_us)
     if (needed > m->n_polled) {
         struct pollfd *bigger = realloc(m->polled, (size_t)needed * sizeof *bigger);
         if (!bigger)
-            needed = m->n_polled;   /* the rest is heard in a later turn */
+            needed = m->n_polled; /* the rest is heard in a later turn */
         else
             m->polled = bigger;
         m->n_polled = needed;
     }
     for (int i = FIRST_DAEMON; i < needed; i++)
-        m->polled[i] = (struct pollfd){ .fd = m->table.daemons[i - FIRST_DAEMON].control, .events = POLLIN };
+        m->polled[i] = (struct pollfd){.fd = m->table.daemons[i - FIRST_DAEMON].control, .events = POLLIN};
     m->polled[LIFELINE].fd = m->table.ending ? -1 : m->generation->lifeline[0];
 
     if (poll(m->polled, (nfds_t)needed, (int)((wait_us + 999) / 1000)) <= 0)
@@ -149,7 +149,7 @@ static void close_what_is_not_ours(wdm_generation *generation)
 
 static void take_signals(void)
 {
-    static const int ignored[] = { SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGQUIT };
+    static const int ignored[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGQUIT};
 
     if (wdm_pipe(signal_pipe) < 0)
         _exit(1);
@@ -172,11 +172,11 @@ static void remove_sockets(const wdm_generation *generation)
 
 static void run(wdm_generation *generation, const wdm_title *title)
 {
-    manager m = { .generation = generation };
+    manager m = {.generation = generation};
 
     close_what_is_not_ours(generation);
     wdm_reset_signals();
-    setsid();   /* signals to Apache's process group are not for us: the lifeline tells when it is time */
+    setsid(); /* signals to Apache's process group are not for us: the lifeline tells when it is time */
     if (chdir("/") < 0)
         _exit(1);
     take_signals();
@@ -186,9 +186,9 @@ static void run(wdm_generation *generation, const wdm_title *title)
     m.polled = calloc(FIRST_DAEMON, sizeof *m.polled);
     if (!m.polled || wdm_table_init(&m.table, generation, title) < 0)
         _exit(1);
-    m.polled[SIGNALS] = (struct pollfd){ .fd = signal_pipe[0], .events = POLLIN };
-    m.polled[LIFELINE] = (struct pollfd){ .fd = generation->lifeline[0], .events = POLLIN };
-    m.polled[RETIRE] = (struct pollfd){ .fd = generation->retire[0], .events = POLLIN };
+    m.polled[SIGNALS] = (struct pollfd){.fd = signal_pipe[0], .events = POLLIN};
+    m.polled[LIFELINE] = (struct pollfd){.fd = generation->lifeline[0], .events = POLLIN};
+    m.polled[RETIRE] = (struct pollfd){.fd = generation->retire[0], .events = POLLIN};
 
     while (!m.table.ending || m.table.count) {
         int64_t wait = wdm_table_run(&m.table, TICK_US);
@@ -198,8 +198,8 @@ static void run(wdm_generation *generation, const wdm_title *title)
         tick(&m);
     }
     if (m.retired || m.deserted)
-        remove_sockets(generation);   /* else the parent goes on with another manager */
-    _exit(0);   /* no atexit, no pools: those are the parent's */
+        remove_sockets(generation); /* else the parent goes on with another manager */
+    _exit(0);                       /* no atexit, no pools: those are the parent's */
 }
 
 pid_t wdm_manager_start(wdm_generation *generation, const wdm_title *title)

@@ -12,11 +12,11 @@
 #include "connections.h"
 #include "worker.h"
 
-#define SECOND      ((int64_t)1000000)
-#define TICK_MS     1000
-#define PROBE_MS    200
-#define PROBES      10                 /* in one deadlock-timeout, at most one a second */
-#define PROBES      10                 /* in one deadlock-timeout */
+#define SECOND   ((int64_t)1000000)
+#define TICK_MS  1000
+#define PROBE_MS 200
+#define PROBES   10 /* in one deadlock-timeout, at most one a second */
+#define PROBES   10 /* in one deadlock-timeout */
 
 static int due(int64_t since_us, int limit_s, int64_t now)
 {
@@ -31,13 +31,16 @@ static void watch_requests(wdm_process *process, int64_t now)
 
     for (int i = 0; i < process->n_workers; i++) {
         wdm_worker *worker = &process->workers[i];
-        if (!due(atomic_load(&worker->request_us), group->request_timeout, now) || !wdm_exchange_expire(&worker->exchange))
+        if (!due(atomic_load(&worker->request_us), group->request_timeout, now) ||
+            !wdm_exchange_expire(&worker->exchange))
             continue;
         ended++;
         wdm_connections_give_up(process);
         wdm_log(process->config, worker->exchange.request.vhost, WPY_LOG_ERROR,
-                "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its client gets an error "
-                "and the process is replaced; the Python stacks follow", (long)getpid(), group->name, group->request_timeout);
+                "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its client gets an "
+                "error "
+                "and the process is replaced; the Python stacks follow",
+                (long)getpid(), group->name, group->request_timeout);
     }
     if (ended) {
         wpy_dump_stacks();
@@ -58,9 +61,11 @@ static void watch_gil(wdm_process *process, int64_t now, int64_t *had_us)
     }
     if (!due(*had_us, group->deadlock_timeout, now))
         return;
-    wdm_log(process->config, group->vhost, WPY_LOG_CRIT,
-            "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it ends; the Python "
-            "stacks follow", (long)getpid(), group->name, group->deadlock_timeout);
+    wdm_log(
+        process->config, group->vhost, WPY_LOG_CRIT,
+        "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it ends; the Python "
+        "stacks follow",
+        (long)getpid(), group->name, group->deadlock_timeout);
     wpy_dump_stacks();
     atomic_store(&process->reason, WIO_EXIT_DEADLOCK);
     wdm_process_exit(process);
@@ -89,15 +94,16 @@ static void watch_idleness(wdm_process *process, int64_t now)
     for (int i = 0; i < process->n_workers; i++)
         if (atomic_load(&process->workers[i].request_us))
             return;
-    wdm_log(process->config, group->vhost, WPY_LOG_INFO, "daemon process %ld of group '%s' was idle for %d s: it is replaced",
-            (long)getpid(), group->name, group->inactivity_timeout);
+    wdm_log(process->config, group->vhost, WPY_LOG_INFO,
+            "daemon process %ld of group '%s' was idle for %d s: it is replaced", (long)getpid(), group->name,
+            group->inactivity_timeout);
     wdm_process_leave(process, WIO_EXIT_INACTIVITY);
 }
 
 /* Sleeps a tick; a service process hears its manager meanwhile. */
 static void sleep_or_hear(wdm_process *process, int *hears)
 {
-    struct pollfd polled = { .fd = *hears ? process->control : -1, .events = POLLIN };
+    struct pollfd polled = {.fd = *hears ? process->control : -1, .events = POLLIN};
     char word;
 
     if (poll(&polled, 1, TICK_MS) <= 0)
@@ -105,7 +111,7 @@ static void sleep_or_hear(wdm_process *process, int *hears)
     if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     *hears = 0;
-    kill(getpid(), SIGTERM);   /* Python makes it SystemExit in the script */
+    kill(getpid(), SIGTERM); /* Python makes it SystemExit in the script */
 }
 
 static void *watch(void *argument)
@@ -132,7 +138,7 @@ static void *watch(void *argument)
             watch_requests(process, now);
             watch_gil(process, now, &gil_us);
             break;
-        case WDM_ENDING:   /* Python goes away: hands off */
+        case WDM_ENDING: /* Python goes away: hands off */
             break;
         }
     }

@@ -30,7 +30,7 @@ _Noreturn void wdm_process_exit(wdm_process *process)
 {
     uint32_t reason = atomic_load(&process->reason);
 
-    _exit(WDM_EXIT_CODE + (int)(reason ? reason : WIO_EXIT_STOP));   /* no atexit: those of Apache are the parent's */
+    _exit(WDM_EXIT_CODE + (int)(reason ? reason : WIO_EXIT_STOP)); /* no atexit: those of Apache are the parent's */
 }
 
 static _Noreturn void fail_start(wdm_process *process, const char *error)
@@ -71,7 +71,7 @@ void wdm_process_leave(wdm_process *process, uint32_t reason)
     if (!wdm_connections_drain(process))
         return;
     set_reason(process, reason);
-    tell_manager(process, WDM_LEAVING);   /* it may be dead: that is why we leave, perhaps */
+    tell_manager(process, WDM_LEAVING); /* it may be dead: that is why we leave, perhaps */
     wdm_process_notify(process, WDM_EVENT_DRAIN);
 }
 
@@ -87,7 +87,7 @@ static void on_signal(int number)
 {
     int before = errno;
 
-    if (this_process->forked) {   /* meant for the application's own child, which has no handler of its own */
+    if (this_process->forked) { /* meant for the application's own child, which has no handler of its own */
         signal(number, SIG_DFL);
         raise(number);
     } else {
@@ -99,7 +99,7 @@ static void on_signal(int number)
 /* Signals are not blocked in the workers: programs that the application starts would inherit that. */
 static void take_signals(const wdm_process *process)
 {
-    if (process->group->threads == 0) {   /* the script's: Python makes SIGTERM a SystemExit */
+    if (process->group->threads == 0) { /* the script's: Python makes SIGTERM a SystemExit */
         wdm_handle_signal(SIGUSR1, SIG_IGN);
         return;
     }
@@ -156,7 +156,7 @@ static void prepare(wdm_process *process)
 {
     if (wdm_pipe(process->events) < 0 || !(process->ready = wio_ready_new()) || wdm_connections_init(process) < 0)
         fail_start(process, strerror(errno));
-    fcntl(process->events[1], F_SETFL, O_NONBLOCK);   /* a full pipe wakes as well */
+    fcntl(process->events[1], F_SETFL, O_NONBLOCK); /* a full pipe wakes as well */
     this_process = process;
     take_signals(process);
     if (pthread_atfork(NULL, NULL, in_forked) != 0 || wdm_monitor_start(process) < 0)
@@ -177,14 +177,25 @@ static void start_python(wdm_process *process)
     int service = group->threads == 0;
     char cause[512], error[768];
     wpy_config python = {
-        .python_home = group->python_home, .python_path = group->python_path, .home = group->home,
-        .process_group = group->name, .processes = group->processes, .threads = group->threads,
-        .multiprocess = group->processes_given, .multithread = group->threads > 1,
-        .restrict_stdin = config->restrict_stdin, .restrict_stdout = config->restrict_stdout,
-        .restrict_signal = config->restrict_signal && !service, .service_script = service,
-        .apache_version = { config->apache_version[0], config->apache_version[1], config->apache_version[2] },
-        .apache_description = config->apache_description, .apache_build_date = config->apache_build_date,
-        .mpm_name = config->mpm_name, .log = python_log, .log_context = process,
+        .python_home = group->python_home,
+        .python_path = group->python_path,
+        .home = group->home,
+        .process_group = group->name,
+        .processes = group->processes,
+        .threads = group->threads,
+        .multiprocess = group->processes_given,
+        .multithread = group->threads > 1,
+        .run_once = group->threads == 1 && group->maximum_requests == 1,
+        .restrict_stdin = config->restrict_stdin,
+        .restrict_stdout = config->restrict_stdout,
+        .restrict_signal = config->restrict_signal && !service,
+        .service_script = service,
+        .apache_version = {config->apache_version[0], config->apache_version[1], config->apache_version[2]},
+        .apache_description = config->apache_description,
+        .apache_build_date = config->apache_build_date,
+        .mpm_name = config->mpm_name,
+        .log = python_log,
+        .log_context = process,
     };
 
     if (wpy_start(&python, cause, sizeof cause) < 0) {
@@ -199,15 +210,15 @@ static int run_imports(const wdm_process *process)
 
     for (int i = 0; i < process->group->n_imports; i++)
         failed |= wpy_import_script(process->group->imports[i].path, process->group->imports[i].application_group);
-    return failed;   /* each is logged */
+    return failed; /* each is logged */
 }
 
 /* --- serving ------------------------------------------------------------------------------------------------------ */
 
 typedef struct ending {
-    int     eviction;                  /* told by SIGUSR1 */
-    int     stopping;                  /* no more grace for requests than shutdown-timeout */
-    int64_t until_us;                  /* of the present phase; 0: for ever */
+    int eviction;     /* told by SIGUSR1 */
+    int stopping;     /* no more grace for requests than shutdown-timeout */
+    int64_t until_us; /* of the present phase; 0: for ever */
 } ending;
 
 static int64_t from_now(int seconds)
@@ -242,7 +253,7 @@ static void hear_event(wdm_process *process, ending *ending, char event)
             ending->until_us = from_now(ending->eviction && group->eviction_timeout ? group->eviction_timeout
                                                                                     : group->graceful_timeout);
         break;
-    default:   /* WDM_EVENT_IDLE: only to wake */
+    default: /* WDM_EVENT_IDLE: only to wake */
         break;
     }
 }
@@ -253,19 +264,19 @@ static void hear_manager(wdm_process *process, int *control)
 
     if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    *control = -1;   /* WDM_DRAIN, or the manager is gone: either is the last we hear of it */
+    *control = -1; /* WDM_DRAIN, or the manager is gone: either is the last we hear of it */
     wdm_process_leave(process, WIO_EXIT_STOP);
 }
 
 /* Until no request runs on a draining process, or its patience ends. Returns how many still run. */
 static int wait_for_end(wdm_process *process)
 {
-    ending ending = { 0 };
+    ending ending = {0};
     int control = process->control;
     char event;
 
     for (;;) {
-        struct pollfd polled[] = { { process->events[0], POLLIN, 0 }, { control, POLLIN, 0 } };
+        struct pollfd polled[] = {{process->events[0], POLLIN, 0}, {control, POLLIN, 0}};
         int64_t left = ending.until_us ? (ending.until_us - wio_now_us() + 999) / 1000 : -1;
         poll(polled, 2, ending.until_us && left < 0 ? 0 : (int)left);
 
@@ -281,8 +292,8 @@ static int wait_for_end(wdm_process *process)
             if (ending.stopping)
                 return busy;
             wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                    "daemon process %ld of group '%s': %d requests still run after its graceful-timeout", (long)getpid(),
-                    process->group->name, busy);
+                    "daemon process %ld of group '%s': %d requests still run after its graceful-timeout",
+                    (long)getpid(), process->group->name, busy);
             stop(process, &ending);
         }
     }
@@ -308,7 +319,7 @@ static _Noreturn void finish(wdm_process *process)
 
 static _Noreturn void run_service(wdm_process *process)
 {
-    atomic_store(&process->phase, WDM_ENDING);   /* nothing for the monitor but the manager's word */
+    atomic_store(&process->phase, WDM_ENDING); /* nothing for the monitor but the manager's word */
     tell_manager(process, WDM_READY);
     int failed = run_imports(process);
     if (process->group->shutdown_timeout)
@@ -320,7 +331,7 @@ static _Noreturn void run_service(wdm_process *process)
 _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
                                const wdm_title *title)
 {
-    static wdm_process process;   /* threads outlive this frame's reach */
+    static wdm_process process; /* threads outlive this frame's reach */
     char error[768];
 
     process.generation = generation;

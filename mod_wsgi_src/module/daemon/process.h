@@ -21,32 +21,32 @@ enum wdm_phase { WDM_STARTING, WDM_SERVING, WDM_DRAINING, WDM_ENDING };
 struct wdm_worker;
 
 typedef struct wdm_process {
-    wdm_generation   *generation;
+    wdm_generation *generation;
     const wdm_config *config;
-    const wdm_group  *group;
-    wio_board        *board;
-    wio_process      *record;
-    int               forked;          /* in a process that an application forked */
-    int               listener, control;
-    int               events[2];       /* pipe: one byte for each thing that the main thread must know */
-    wio_ready        *ready;
+    const wdm_group *group;
+    wio_board *board;
+    wio_process *record;
+    int forked; /* in a process that an application forked */
+    int listener, control;
+    int events[2]; /* pipe: one byte for each thing that the main thread must know */
+    wio_ready *ready;
     struct wdm_worker *workers;
-    int               n_workers;
-    uint32_t          request_limit;   /* maximum-requests with jitter; 0: none */
-    int64_t           start_us;
+    int n_workers;
+    uint32_t request_limit; /* maximum-requests with jitter; 0: none */
+    int64_t start_us;
 
-    pthread_mutex_t   lock;            /* guards the next four: connections.h */
-    uint8_t          *connections;     /* by descriptor: wdm_connection */
-    int               n_connections;
-    int               busy;            /* requests that still matter */
-    int               draining;
+    pthread_mutex_t lock; /* guards the next four: connections.h */
+    uint8_t *connections; /* by descriptor: wdm_connection */
+    int n_connections;
+    int busy; /* requests that still matter */
+    int draining;
 
-    atomic_int        phase;           /* wdm_phase */
-    _Atomic uint32_t  served;
-    _Atomic uint32_t  reason;          /* wio_exit_reason, once known */
-    atomic_int        replacement;     /* asked for */
-    _Atomic int64_t   active_us;       /* the last request began or ended */
-    _Atomic int64_t   exit_at_us;      /* the monitor ends the process hard; 0: no such time */
+    atomic_int phase; /* wdm_phase */
+    _Atomic uint32_t served;
+    _Atomic uint32_t reason;    /* wio_exit_reason, once known */
+    atomic_int replacement;     /* asked for */
+    _Atomic int64_t active_us;  /* the last request began or ended */
+    _Atomic int64_t exit_at_us; /* the monitor ends the process hard; 0: no such time */
 } wdm_process;
 
 /* What a daemon process does from its fork on; never returns. `control` is its end of the socket pair with the manager. */
@@ -62,10 +62,10 @@ _Noreturn void wdm_process_exit(wdm_process *process);
 
 /* Wakes the main thread. Async-signal-safe. */
 enum wdm_event {
-    WDM_EVENT_REPLACE = 'U',   /* an operator wants a fresh process */
+    WDM_EVENT_REPLACE = 'U', /* an operator wants a fresh process */
     WDM_EVENT_STOP = 'T',
-    WDM_EVENT_DRAIN = 'D',     /* it has begun */
-    WDM_EVENT_IDLE = 'I'       /* the last request that was waited for has ended */
+    WDM_EVENT_DRAIN = 'D', /* it has begun */
+    WDM_EVENT_IDLE = 'I'   /* the last request that was waited for has ended */
 };
 void wdm_process_notify(wdm_process *process, char event);
 

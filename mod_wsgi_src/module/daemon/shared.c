@@ -36,16 +36,36 @@ void wdm_log(const wdm_config *config, uint32_t vhost, int level, const char *fo
 void wdm_describe_exit(uint32_t reason, uint32_t detail, char *text, size_t size)
 {
     switch (reason) {
-    case WIO_EXIT_STOP:             snprintf(text, size, "was stopped"); break;
-    case WIO_EXIT_MAXIMUM_REQUESTS: snprintf(text, size, "reached maximum-requests"); break;
-    case WIO_EXIT_RELOAD:           snprintf(text, size, "ended because its script changed"); break;
-    case WIO_EXIT_REQUEST_TIMEOUT:  snprintf(text, size, "ended after a request-timeout"); break;
-    case WIO_EXIT_DEADLOCK:         snprintf(text, size, "was ended by deadlock-timeout"); break;
-    case WIO_EXIT_SIGNAL:           snprintf(text, size, "was killed by signal %u", detail); break;
-    case WIO_EXIT_CODE:             snprintf(text, size, "exited with code %u", detail); break;
-    case WIO_EXIT_INACTIVITY:       snprintf(text, size, "ended after its inactivity-timeout"); break;
-    case WIO_EXIT_START_FAILED:     snprintf(text, size, "could not start"); break;
-    default:                        snprintf(text, size, "ended for an unknown reason"); break;
+    case WIO_EXIT_STOP:
+        snprintf(text, size, "was stopped");
+        break;
+    case WIO_EXIT_MAXIMUM_REQUESTS:
+        snprintf(text, size, "reached maximum-requests");
+        break;
+    case WIO_EXIT_RELOAD:
+        snprintf(text, size, "ended because its script changed");
+        break;
+    case WIO_EXIT_REQUEST_TIMEOUT:
+        snprintf(text, size, "ended after a request-timeout");
+        break;
+    case WIO_EXIT_DEADLOCK:
+        snprintf(text, size, "was ended by deadlock-timeout");
+        break;
+    case WIO_EXIT_SIGNAL:
+        snprintf(text, size, "was killed by signal %u", detail);
+        break;
+    case WIO_EXIT_CODE:
+        snprintf(text, size, "exited with code %u", detail);
+        break;
+    case WIO_EXIT_INACTIVITY:
+        snprintf(text, size, "ended after its inactivity-timeout");
+        break;
+    case WIO_EXIT_START_FAILED:
+        snprintf(text, size, "could not start");
+        break;
+    default:
+        snprintf(text, size, "ended for an unknown reason");
+        break;
     }
 }
 
@@ -103,9 +123,11 @@ static int open_seat(wdm_generation *generation, const wdm_group *group, int ind
     if (errno == ENAMETOOLONG)
         snprintf(error, size, "the daemon socket path '%s' is too long: choose a shorter WSGISocketPrefix", seat->path);
     else
-        snprintf(error, size, "cannot listen on the daemon socket '%s' (%s): WSGISocketPrefix must name a directory that "
-                 "exists and that only this server's owner may write", seat->path, strerror(errno));
-    free(seat->path);   /* not ours, so nobody may remove it */
+        snprintf(error, size,
+                 "cannot listen on the daemon socket '%s' (%s): WSGISocketPrefix must name a directory that "
+                 "exists and that only this server's owner may write",
+                 seat->path, strerror(errno));
+    free(seat->path); /* not ours, so nobody may remove it */
     seat->path = NULL;
     return -1;
 }
@@ -115,7 +137,8 @@ static int open_group(wdm_generation *generation, const wdm_group *group, char *
     const wdm_config *config = generation->config;
     uint32_t index = group->index;
 
-    generation->boards[index] = wio_board_new((uint32_t)group->processes, config->max_children, config->max_connections);
+    generation->boards[index] =
+        wio_board_new((uint32_t)group->processes, config->max_children, config->max_connections);
     generation->seats[index] = calloc((size_t)group->processes, sizeof(wdm_seat));
     if (!generation->boards[index] || !generation->seats[index]) {
         snprintf(error, size, "no memory for the board of daemon group '%s'", group->name);

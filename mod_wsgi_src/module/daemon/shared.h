@@ -16,21 +16,21 @@
 #include "../transport/frame.h"
 #include "config.h"
 
-typedef struct wdm_seat {              /* the place of one daemon process; its holder changes */
-    int   listener;                    /* -1: none (service scripts), or closed in this process */
+typedef struct wdm_seat { /* the place of one daemon process; its holder changes */
+    int listener;         /* -1: none (service scripts), or closed in this process */
     char *path;
 } wdm_seat;
 
 typedef struct wdm_generation {
-    const wdm_config  *config;         /* the caller's; must live as long */
-    pid_t              owner;          /* the Apache parent */
-    uid_t              client_uid;     /* who may connect to daemons: the user of Apache's children */
-    uint8_t            token[WIO_TOKEN_SIZE];
-    wio_board        **boards;         /* by group */
-    wdm_seat         **seats;          /* by group and process */
-    int                lifeline[2], retire[2];
-    _Atomic uint32_t  *children;       /* shared: pids of living Apache children, written by the parent */
-    uint32_t           max_children;
+    const wdm_config *config; /* the caller's; must live as long */
+    pid_t owner;              /* the Apache parent */
+    uid_t client_uid;         /* who may connect to daemons: the user of Apache's children */
+    uint8_t token[WIO_TOKEN_SIZE];
+    wio_board **boards; /* by group */
+    wdm_seat **seats;   /* by group and process */
+    int lifeline[2], retire[2];
+    _Atomic uint32_t *children; /* shared: pids of living Apache children, written by the parent */
+    uint32_t max_children;
 } wdm_generation;
 
 /* Parent. Everything the generation needs, bound and listening. NULL, nothing left behind, and a sentence in `error`. */

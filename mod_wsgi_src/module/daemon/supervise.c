@@ -16,7 +16,7 @@
 
 #define SECOND          ((int64_t)1000000)
 #define QUICK_LIFE      (2 * SECOND)
-#define PATIENT_DEATHS  2            /* so many quick deaths in a row are bad luck, more a broken group */
+#define PATIENT_DEATHS  2 /* so many quick deaths in a row are bad luck, more a broken group */
 #define LONGEST_BACKOFF (30 * SECOND)
 #define KILL_SLACK      (2 * SECOND) /* what a daemon gets beyond its own time limit */
 
@@ -58,9 +58,10 @@ static void settle(wdm_table *table, uint32_t group, uint32_t seat)
         serving += daemon->state == WIO_PROCESS_READY || daemon->state == WIO_PROCESS_RECYCLING;
     }
 
-    uint32_t state = serving ? WIO_PROCESS_READY
+    uint32_t state = serving                               ? WIO_PROCESS_READY
                      : plan->quick_deaths > PATIENT_DEATHS ? WIO_PROCESS_FAILED
-                     : starting ? WIO_PROCESS_STARTING : WIO_PROCESS_NONE;
+                     : starting                            ? WIO_PROCESS_STARTING
+                                                           : WIO_PROCESS_NONE;
     atomic_store(&wio_board_process(table->generation->boards[group], seat)->state, state);
 
     if (starting || ready || table->ending)
@@ -72,7 +73,8 @@ static void settle(wdm_table *table, uint32_t group, uint32_t seat)
 static void start_failed(wdm_table *table, uint32_t group, uint32_t seat, const char *what)
 {
     wdm_log(table->generation->config, group_of(table, group)->vhost, WPY_LOG_ERROR,
-            "daemon group '%s': cannot %s: %s; tries again in a second", group_of(table, group)->name, what, strerror(errno));
+            "daemon group '%s': cannot %s: %s; tries again in a second", group_of(table, group)->name, what,
+            strerror(errno));
     table->plans[group][seat].start_at_us = wio_now_us() + SECOND;
 }
 
@@ -113,8 +115,12 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
     }
 
     wdm_daemon *daemon = &table->daemons[table->count++];
-    *daemon = (wdm_daemon){ .pid = pid, .group = group, .seat = seat, .control = control[0],
-                            .state = WIO_PROCESS_STARTING, .born_us = wio_now_us() };
+    *daemon = (wdm_daemon){.pid = pid,
+                           .group = group,
+                           .seat = seat,
+                           .control = control[0],
+                           .state = WIO_PROCESS_STARTING,
+                           .born_us = wio_now_us()};
     settle(table, group, seat);
 }
 
@@ -162,7 +168,7 @@ void wdm_table_hear(wdm_table *table, int index)
     char word;
 
     if (read(daemon->control, &word, 1) != 1 || table->ending)
-        return;   /* end of file: its death will be collected */
+        return; /* end of file: its death will be collected */
     if (word == WDM_READY && daemon->state == WIO_PROCESS_STARTING) {
         is_ready(table, daemon);
     } else if (word == WDM_REPLACE && daemon->state == WIO_PROCESS_READY) {
@@ -197,12 +203,13 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
     const wdm_group *group = group_of(table, daemon->group);
     wio_process *record = record_of(table, daemon);
     /* A request that went down with it has its own error line, and a daemon that could say more has done so. */
-    int level = (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_CODE) && !table->ending ? WPY_LOG_WARNING : WPY_LOG_INFO;
+    int level =
+        (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_CODE) && !table->ending ? WPY_LOG_WARNING : WPY_LOG_INFO;
     char why[80];
 
     atomic_store(&record->exit_reason, reason);
     atomic_store(&record->exit_detail, detail);
-    atomic_store(&record->exit_pid, (uint32_t)daemon->pid);   /* last: who sees it sees the others */
+    atomic_store(&record->exit_pid, (uint32_t)daemon->pid); /* last: who sees it sees the others */
 
     wdm_describe_exit(reason, detail, why, sizeof why);
     wdm_log(table->generation->config, group->vhost, level, "daemon process %ld of group '%s' %s", (long)daemon->pid,
@@ -213,8 +220,8 @@ static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t rea
 {
     wdm_plan *plan = &table->plans[daemon->group][daemon->seat];
     const wdm_group *group = group_of(table, daemon->group);
-    int useful = daemon->was_ready && (wio_now_us() - daemon->born_us >= QUICK_LIFE ||
-                                       atomic_load(&record_of(table, daemon)->served) > 0);
+    int useful = daemon->was_ready &&
+                 (wio_now_us() - daemon->born_us >= QUICK_LIFE || atomic_load(&record_of(table, daemon)->served) > 0);
 
     if (useful) {
         plan->quick_deaths = 0;
@@ -257,7 +264,7 @@ int wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title
 {
     const wdm_config *config = generation->config;
 
-    *table = (wdm_table){ .generation = generation, .title = title };
+    *table = (wdm_table){.generation = generation, .title = title};
     table->plans = calloc((size_t)config->n_groups, sizeof *table->plans);
     if (!table->plans)
         return -1;

@@ -12,37 +12,37 @@
 
 /* One byte each on the control socket between a daemon and its manager; end of file on it means the other is gone. */
 enum wdm_word {
-    WDM_READY = 'Y',     /* daemon: I serve */
-    WDM_REPLACE = 'R',   /* daemon: I serve on, start my successor, then tell me to drain */
-    WDM_LEAVING = 'L',   /* daemon: I take no more requests */
-    WDM_DRAIN = 'D'      /* manager: take no more requests, finish those you have, end */
+    WDM_READY = 'Y',   /* daemon: I serve */
+    WDM_REPLACE = 'R', /* daemon: I serve on, start my successor, then tell me to drain */
+    WDM_LEAVING = 'L', /* daemon: I take no more requests */
+    WDM_DRAIN = 'D'    /* manager: take no more requests, finish those you have, end */
 };
 
 typedef struct wdm_daemon {
-    pid_t    pid;
+    pid_t pid;
     uint32_t group, seat;
-    int      control;
-    uint32_t state;                    /* wio_process_state */
-    int      was_ready;
-    int64_t  born_us, kill_at_us;      /* kill_at_us 0: not */
+    int control;
+    uint32_t state; /* wio_process_state */
+    int was_ready;
+    int64_t born_us, kill_at_us; /* kill_at_us 0: not */
 } wdm_daemon;
 
-typedef struct wdm_plan {              /* of one seat */
-    int      quick_deaths;
-    int64_t  start_at_us;              /* 0: no start is due */
+typedef struct wdm_plan { /* of one seat */
+    int quick_deaths;
+    int64_t start_at_us; /* 0: no start is due */
 } wdm_plan;
 
 typedef struct wdm_table {
     wdm_generation *generation;
     const wdm_title *title;
-    wdm_daemon     *daemons;
-    int             count, room;
-    wdm_plan      **plans;             /* by group and seat */
-    int             ending;
+    wdm_daemon *daemons;
+    int count, room;
+    wdm_plan **plans; /* by group and seat */
+    int ending;
 } wdm_table;
 
 /* 0, or -1 when out of memory. Plans a start for every seat. */
-int  wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title *title);
+int wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title *title);
 
 /* Acts on what is due now: starts and kills. Returns the microseconds until the next thing is due, at most `limit_us`. */
 int64_t wdm_table_run(wdm_table *table, int64_t limit_us);

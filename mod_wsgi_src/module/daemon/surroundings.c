@@ -21,7 +21,7 @@
 
 void wdm_handle_signal(int number, void (*handler)(int))
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -32,7 +32,7 @@ void wdm_reset_signals(void)
     sigset_t none;
 
     for (int number = 1; number <= LAST_PLAIN_SIGNAL; number++)
-        wdm_handle_signal(number, SIG_DFL);   /* KILL and STOP refuse, which is right */
+        wdm_handle_signal(number, SIG_DFL); /* KILL and STOP refuse, which is right */
     wdm_handle_signal(SIGPIPE, SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -107,7 +107,7 @@ static int set_user_environment(const wdm_group *group)
     const struct passwd *user = getpwuid(geteuid() == 0 ? group->uid : geteuid());
 
     if (!user)
-        return 0;   /* a number without a name: containers do that */
+        return 0; /* a number without a name: containers do that */
     if (setenv("HOME", user->pw_dir, 1) < 0 || setenv("USER", user->pw_name, 1) < 0 ||
         setenv("LOGNAME", user->pw_name, 1) < 0)
         return -1;

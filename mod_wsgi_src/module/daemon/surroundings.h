@@ -16,8 +16,8 @@ void wdm_handle_signal(int number, void (*handler)(int));
 
 /* Memory that ps shows, argv[0] of the parent; size 0: there is none. */
 typedef struct wdm_title {
-    char       *memory;
-    size_t      size;
+    char *memory;
+    size_t size;
     const char *original;
 } wdm_title;
 

@@ -10,9 +10,9 @@
 #include "../transport/sockets.h"
 #include "connections.h"
 
-#define LARGEST_HEAD  (64u << 20)      /* LimitRequestFields times LimitRequestFieldSize at their wildest */
-#define HEAD_WAIT_US  ((int64_t)10 * 1000000)   /* the child sends a head in one go */
-#define FULL_WAIT_MS  20
+#define LARGEST_HEAD (64u << 20)             /* LimitRequestFields times LimitRequestFieldSize at their wildest */
+#define HEAD_WAIT_US ((int64_t)10 * 1000000) /* the child sends a head in one go */
+#define FULL_WAIT_MS 20
 
 /* --- taking a request off the wire -------------------------------------------------------------------------------- */
 
@@ -34,7 +34,7 @@ static int same_token(const uint8_t *a, const uint8_t *b)
 {
     unsigned difference = 0;
 
-    for (int i = 0; i < WIO_TOKEN_SIZE; i++)   /* all of it, so that time tells nothing */
+    for (int i = 0; i < WIO_TOKEN_SIZE; i++) /* all of it, so that time tells nothing */
         difference |= (unsigned)(a[i] ^ b[i]);
     return difference == 0;
 }
@@ -129,7 +129,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
     }
     if (!wio_board_start(process->board, x->request.word, x->request.id)) {
         wdm_exchange_close(x);
-        return 0;   /* withdrawn: its child has gone elsewhere */
+        return 0; /* withdrawn: its child has gone elsewhere */
     }
 
     int64_t now = wio_now_us();
@@ -137,7 +137,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
     atomic_store_explicit(&process->active_us, now, memory_order_relaxed);
     wpy_run_request(request, &x->channel);
     if (process->forked)
-        _exit(0);   /* the application forked, and its child came back through here */
+        _exit(0); /* the application forked, and its child came back through here */
     *counted = !wdm_exchange_close(x);
     atomic_store(&worker->request_us, 0);
     count(process);
@@ -172,7 +172,7 @@ static void accept_one(wdm_process *process)
     int fd = wio_accept(process->listener);
 
     if (fd < 0 && errno != EAGAIN)
-        poll(NULL, 0, FULL_WAIT_MS);   /* out of descriptors, say: the event would come back at once */
+        poll(NULL, 0, FULL_WAIT_MS); /* out of descriptors, say: the event would come back at once */
     wio_ready_arm(process->ready, process->listener);
     if (fd < 0)
         return;

@@ -7,11 +7,11 @@
 #include "process.h"
 
 typedef struct wdm_worker {
-    wdm_process     *process;
-    wdm_exchange     exchange;
-    pthread_t        thread;
-    int              started;          /* the thread exists */
-    _Atomic int64_t  request_us;       /* monotonic: its request began; 0 none runs */
+    wdm_process *process;
+    wdm_exchange exchange;
+    pthread_t thread;
+    int started;                /* the thread exists */
+    _Atomic int64_t request_us; /* monotonic: its request began; 0 none runs */
 } wdm_worker;
 
 /* Main thread: makes process->workers and their threads. 0, or -1 with errno. */
