@@ -46,14 +46,16 @@ static void detach_thread(wpy_thread *thread)
             thread->templates[i] = NULL;
         }
     /* The main interpreter's state last. Not by PyGILState_Release(): it looks the state up in thread-specific data, which
-     * a thread that ends may have lost already. */
-    for (i = WPY_MAX_INTERPRETERS; i-- > 0;)
-        if (thread->states[i]) {
-            PyEval_RestoreThread(thread->states[i]);
-            PyThreadState_Clear(thread->states[i]);
-            PyThreadState_DeleteCurrent();
-            thread->states[i] = NULL;
-        }
+     * a thread that ends may have lost already. The thread that started Python shares the interpreter's own state. */
+    for (i = WPY_MAX_INTERPRETERS; i-- > 0;) {
+        PyThreadState *state = thread->states[i];
+        thread->states[i] = NULL;
+        if (!state || (i == 0 && state == table.interps[0]->base))
+            continue;
+        PyEval_RestoreThread(state);
+        PyThreadState_Clear(state);
+        PyThreadState_DeleteCurrent();
+    }
 }
 
 static void unlink_thread(wpy_thread *thread)
@@ -293,14 +295,21 @@ wpy_interp *wpy_interp_find(const char *name)
 
 /* ---- start and stop ---- */
 
+int wpy_threads_start(void)
+{
+    if (!table.have_key && pthread_key_create(&table.key, end_thread))
+        return -1;
+    table.have_key = 1;
+    return 0;
+}
+
 int wpy_interps_start(void)
 {
     wpy_interp *interp = new_record("", 0);
-    if (!interp || (!table.have_key && pthread_key_create(&table.key, end_thread))) {
+    if (!interp) {
         PyErr_NoMemory();
         return -1;
     }
-    table.have_key = 1;
     interp->base = PyThreadState_Get();
     interp->py = PyThreadState_GetInterpreter(interp->base);
     table.interps[0] = interp;
@@ -339,11 +348,20 @@ static void run_exit_callbacks(void)
     Py_XDECREF(module);
 }
 
+/* Ends it from a fresh thread state: the one that made it may belong to a thread that has gone, and threading waits for
+ * ever for such a "main" thread unless its state is deleted. */
 static void end_interp(wpy_interp *interp, PyThreadState *main_state)
 {
-    PyThreadState_Swap(interp->base);
+    PyThreadState *last = PyThreadState_New(interp->py);
+    if (last) {
+        PyThreadState_Swap(last);
+        PyThreadState_Clear(interp->base);
+        PyThreadState_Delete(interp->base);
+    } else {
+        PyThreadState_Swap(last = interp->base);
+    }
     clear_objects(interp);
-    wpy_end_interpreter(interp->base, main_state);
+    wpy_end_interpreter(last, main_state);
     free_record(interp);
 }
 

@@ -62,7 +62,11 @@ typedef struct wpy_thread {
     uint8_t             small[WPY_SMALL_BODY];
 } wpy_thread;
 
-/* Makes the tables and enters the running Python as main interpreter. GIL held. 0; -1 with an exception or errno. */
+/* Prepares the threads' records. Before Python starts: C libraries clear a thread's keys in the order of their creation,
+ * and Python's own must outlive ours. 0; -1 when the system has no key left. */
+int wpy_threads_start(void);
+
+/* Enters the running Python as the main interpreter. GIL held. 0; -1 with an exception. */
 int wpy_interps_start(void);
 
 /* This thread's record; NULL when out of memory. GIL either. */

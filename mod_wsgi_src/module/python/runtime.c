@@ -87,6 +87,10 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
     runtime.config = *config;
     runtime.start_us = wio_wall_us();
     wpy_log_start(config->log, config->log_context);
+    if (wpy_threads_start()) {
+        snprintf(error, size, "Python does not start: the process has no thread-specific key left");
+        return -1;
+    }
     if (initialise(&home, error, size))
         return -1;
     runtime.first_thread = pthread_self();
