@@ -149,7 +149,7 @@ const char *wap_set_import_script(cmd_parms *cmd, void *settings, const char *ar
     return NULL;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------ */
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 /* The part of `uri` behind the alias, or NULL. A run of slashes counts as one. */
 static const char *match_url(const char *uri, const wap_alias *alias)

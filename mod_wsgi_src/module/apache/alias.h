@@ -5,8 +5,8 @@
 
 #include "httpd.h"
 
-/* translate_name hook. OK when an alias took the request: file name, path info, file status and handler are set, so that
- * httpd need not look for the script again. DECLINED else. */
+/* translate_name hook. OK when an alias took the request: file name, path info, file status and handler are set, so
+ * that httpd need not look for the script again. DECLINED else. */
 int wap_translate(request_rec *r);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The request body, from httpd's input filters. httpd sends 100 Continue with the first read, if the client waits for it. */
+/* The request body, from httpd's input filters. httpd sends 100 Continue with the first read, if the client waits
+ * for it. */
 #include <errno.h>
 
 #include "apr_buckets.h"

@@ -32,7 +32,7 @@ static int refuse(server_rec *s, const char *where, const char *format, ...)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* --- virtual hosts --------------------------------------------------------------------------------------------------- */
+/* --- virtual hosts ------------------------------------------------------------------------------------------------ */
 
 uint32_t wap_vhost_index(const server_rec *s)
 {
@@ -64,7 +64,7 @@ static void number_vhosts(apr_pool_t *pconf, server_rec *main_server)
     }
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------------------------------------- */
 
 /* Whether a virtual host may use what was defined in `owner`. */
 static int is_reachable(const server_rec *s, const server_rec *owner)
@@ -145,7 +145,7 @@ static int complete_groups(apr_pool_t *pconf, server_rec *main_server)
     return status;
 }
 
-/* --- scripts to load at start ---------------------------------------------------------------------------------------- */
+/* --- scripts to load at start ------------------------------------------------------------------------------------- */
 
 static int is_listed(const wdm_import *list, int n, const wdm_import *script)
 {
@@ -193,7 +193,7 @@ static int complete_imports(apr_pool_t *pconf, server_rec *main_server)
     return status;
 }
 
-/* --- the hook, and the daemons' configuration ------------------------------------------------------------------------ */
+/* --- the hook, and the daemons' configuration --------------------------------------------------------------------- */
 
 static int complete_socket_prefix(apr_pool_t *pconf, server_rec *main_server)
 {

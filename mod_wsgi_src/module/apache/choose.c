@@ -7,8 +7,8 @@
 
 #include "request.h"
 
-/* host or host:port, the port only when it is not the usual one. It is that of ServerName or of the listening socket, never
- * that of the Host header: else a client could have a new interpreter made with every request. */
+/* host or host:port, the port only when it is not the usual one. It is that of ServerName or of the listening
+ * socket, never that of the Host header: else a client could have a new interpreter made with every request. */
 static const char *with_port(request_rec *r, const char *host)
 {
     apr_port_t port = r->server->port ? r->server->port : r->connection->local_addr->port;

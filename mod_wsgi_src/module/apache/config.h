@@ -91,15 +91,16 @@ wap_process *wap_process_config(void);
 const wap_settings *wap_request_settings(const request_rec *r);
 const wap_server *wap_server_config(const server_rec *s);
 
-/* check_config hook: everything that can only be said when the whole configuration has been read. Errors are logged with
- * file and line; then the server does not start. */
+/* check_config hook: everything that can only be said when the whole configuration has been read. Errors are logged
+ * with file and line; then the server does not start. */
 int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server);
 
 /* The daemon group of that name as seen from a virtual host: defined in the main server or in a virtual host with the
  * same ServerName. NULL: there is none, or it belongs to others. */
 const wap_group *wap_find_group(const server_rec *s, const char *name);
 
-/* What post_config hands to generation.c: every daemon group of the configuration, resolved (uids, vhost indexes, pre-loads). */
+/* What post_config hands to generation.c: every daemon group of the configuration, resolved (uids, vhost indexes,
+ * pre-loads). */
 const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server);
 
 /* Index of a virtual host for logs, and back. 0 is the main server. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WSGIDaemonProcess: one row of the table below for each option. Numbers are read strictly and bounded; a wrong one names
- * the option and what it takes. What depends on the rest of the configuration is completed in check.c. */
+/* WSGIDaemonProcess: one row of the table below for each option. Numbers are read strictly and bounded; a wrong one
+ * names the option and what it takes. What depends on the rest of the configuration is completed in check.c. */
 #include <grp.h>
 #include <limits.h>
 #include <locale.h>
@@ -184,8 +184,8 @@ static const option options[] = {
 };
 #define N_OPTIONS (sizeof options / sizeof *options)
 
-/* What a group is when nothing is said. Time limits that are 0 are off; check.c gives socket-timeout Apache's Timeout and
- * eviction-timeout the value of graceful-timeout. */
+/* What a group is when nothing is said. Time limits that are 0 are off; check.c gives socket-timeout Apache's
+ * Timeout and eviction-timeout the value of graceful-timeout. */
 static const wdm_group defaults = {
     .umask = -1,
     .processes = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every directive of the module is one row of the table at the end of this file: name, function, the field it fills, where
- * it may stand, and its help. A plain On/Off directive needs nothing else. */
+/* Every directive of the module is one row of the table at the end of this file: name, function, the field it fills,
+ * where it may stand, and its help. A plain On/Off directive needs nothing else. */
 #include "directives.h"
 
 #include <stddef.h>
@@ -29,7 +29,7 @@ const wap_server *wap_server_config(const server_rec *s)
     return ap_get_module_config(s->module_config, &wsgi_module);
 }
 
-/* --- records -------------------------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------------------------------------ */
 
 void *wap_create_settings(apr_pool_t *pool, char *directory)
 {
@@ -99,7 +99,7 @@ void *wap_merge_servers(apr_pool_t *pool, void *main_server, void *vhost)
     return merged;
 }
 
-/* --- directives ------------------------------------------------------------------------------------------------------ */
+/* --- directives --------------------------------------------------------------------------------------------------- */
 
 /* Fields of wap_process: only where the directive means the whole server. cmd->info is the field's offset. */
 static const char *set_process_flag(cmd_parms *cmd, void *settings, int flag)

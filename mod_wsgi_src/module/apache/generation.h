@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ties the manager to httpd's life: starts it in post_config, retires it in a pconf cleanup, tells it about children. */
+/* Ties the manager to httpd's life: starts it in post_config, retires it in a pconf cleanup, tells it about
+ * children. */
 #ifndef WSGI_APACHE_GENERATION_H
 #define WSGI_APACHE_GENERATION_H
 

@@ -15,7 +15,8 @@
 
 #include "config.h"
 
-/* Bodies below this are copied into the brigade and wait for more; larger blocks go down the filters at once, uncopied. */
+/* Bodies below this are copied into the brigade and wait for more; larger blocks go down the filters at once,
+ * uncopied. */
 #define LARGE_BLOCK  (16 * 1024)
 #define MOST_WAITING (64 * 1024)
 #define FILE_PIECE   (64 * 1024)
@@ -27,10 +28,10 @@ void wap_reply_init(wap_reply *reply, request_rec *r)
     reply->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
 }
 
-/* --- the head --------------------------------------------------------------------------------------------------------- */
+/* --- the head ----------------------------------------------------------------------------------------------------- */
 
-/* Fields that belong to one connection: an application must not set them, and those about framing would put the client out
- * of step. */
+/* Fields that belong to one connection: an application must not set them, and those about framing would put the
+ * client out of step. */
 static int is_hop_by_hop(const char *name)
 {
     static const char *const names[] = {
@@ -152,7 +153,7 @@ int wap_reply_head(wap_reply *reply, const wio_head *head)
     return OK;
 }
 
-/* --- the body --------------------------------------------------------------------------------------------------------- */
+/* --- the body ----------------------------------------------------------------------------------------------------- */
 
 /* Hands what waits down the filters. 0, -1 client gone. */
 static int pass(wap_reply *reply)
@@ -260,7 +261,7 @@ int wap_reply_file(wap_reply *reply, int fd, int keep_fd, apr_off_t offset, apr_
     return pass(reply);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static int keep_field(void *table, const char *name, const char *value)
 {

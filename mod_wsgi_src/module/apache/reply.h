@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Head and body of an application's response -> httpd. Used by both modes; the head is checked again here, so that nothing
- * wrong leaves whatever a daemon sent. All functions on the request's thread. */
+/* Head and body of an application's response -> httpd. Used by both modes; the head is checked again here, so that
+ * nothing wrong leaves whatever a daemon sent. All functions on the request's thread. */
 #ifndef WSGI_APACHE_REPLY_H
 #define WSGI_APACHE_REPLY_H
 
@@ -29,8 +29,8 @@ void wap_reply_init(wap_reply *reply, request_rec *r);
  * OK, or the HTTP status to answer because the head is not acceptable (logged). */
 int wap_reply_head(wap_reply *reply, const wio_head *head);
 
-/* Queues body bytes, which are only good until the call returns: small ones are copied and wait, large ones pass down the
- * filters at once. flush: all goes down with a FLUSH bucket. 0, -1 client gone. */
+/* Queues body bytes, which are only good until the call returns: small ones are copied and wait, large ones pass
+ * down the filters at once. flush: all goes down with a FLUSH bucket. 0, -1 client gone. */
 int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int flush);
 /* Queues `len` bytes at `bytes` somewhere in `memory` from malloc, which the brigade frees, also on failure. */
 int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int flush);
@@ -43,11 +43,13 @@ int wap_reply_end(wap_reply *reply);
  * handler returns. */
 int wap_reply_abort(wap_reply *reply);
 
-/* Reads up to max bytes of the request body from the client, blocking for the first only. >0; 0 end; -1 errno (ECONNRESET,
- * ETIMEDOUT, EFBIG larger than LimitRequestBody, EBADMSG not a valid body), the same on every later call. */
+/* Reads up to max bytes of the request body from the client, blocking for the first only. >0; 0 end; -1 errno
+ * (ECONNRESET, ETIMEDOUT, EFBIG larger than LimitRequestBody, EBADMSG not a valid body), the same on every later
+ * call. */
 apr_ssize_t wap_read_body(request_rec *r, void *buf, apr_size_t max);
 
-/* The HTTP status to answer when reading the body has failed and no response has begun (408, 413, 400); 0: it has not failed. */
+/* The HTTP status to answer when reading the body has failed and no response has begun (408, 413, 400); 0: it has
+ * not failed. */
 int wap_body_error(request_rec *r);
 
 #endif

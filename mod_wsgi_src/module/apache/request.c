@@ -19,7 +19,7 @@ wap_note *wap_request_note(request_rec *r)
     return note;
 }
 
-/* --- is it ours, and is there a script? ------------------------------------------------------------------------------ */
+/* --- is it ours, and is there a script? --------------------------------------------------------------------------- */
 
 static const wap_handler *find_handler(const wap_settings *settings, const char *name)
 {
@@ -50,7 +50,7 @@ static int check_script(request_rec *r, const wap_note *note)
     return OK;
 }
 
-/* --- the body, as far as its head tells ------------------------------------------------------------------------------- */
+/* --- the body, as far as its head tells --------------------------------------------------------------------------- */
 
 static int prepare_body(request_rec *r, const wap_settings *settings, wio_request *fields)
 {
@@ -80,7 +80,7 @@ static int prepare_body(request_rec *r, const wap_settings *settings, wio_reques
     return OK;
 }
 
-/* --- the target ------------------------------------------------------------------------------------------------------- */
+/* --- the target --------------------------------------------------------------------------------------------------- */
 
 /* Splits the URL into what selected the script and what is left for it. */
 static void split_path(request_rec *r, wap_target *target)

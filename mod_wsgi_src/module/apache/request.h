@@ -28,7 +28,7 @@ int wap_request_prepare(request_rec *r, wap_request *request);
 int wap_embedded_run(wap_request *request);
 int wap_client_run(wap_request *request);
 
-/* --- within apache/ ------------------------------------------------------------------------------------------------- */
+/* --- within apache/ ----------------------------------------------------------------------------------------------- */
 
 /* What we remember of a request between hooks. Memory of r->pool. */
 typedef struct wap_note {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_rec -> variables, straight into one buffer. First those that are the same for most requests of a script (the
- * Python layer keeps a ready dictionary for them), then those of this request, of which a later one wins over an earlier:
- * SetEnv and its like, CGI, request headers. */
+/* request_rec -> variables, straight into one buffer. First those that are the same for most requests of a script
+ * (the Python layer keeps a ready dictionary for them), then those of this request, of which a later one wins over
+ * an earlier: SetEnv and its like, CGI, request headers. */
 #include "apr_strings.h"
 #include "http_core.h"
 #include "http_log.h"
@@ -39,9 +39,10 @@ static int put_number(wio_buf *buf, const char *name, size_t name_len, unsigned 
     return wio_pair_put(buf, 0, name, name_len, at, (size_t)(text + sizeof text - at));
 }
 
-/* --- the fixed part --------------------------------------------------------------------------------------------------- */
+/* --- the fixed part ----------------------------------------------------------------------------------------------- */
 
-/* What SetEnv and its like cannot change: the names of the fixed part, what we make of HTTPS, and httpd's own search paths. */
+/* What SetEnv and its like cannot change: the names of the fixed part, what we make of HTTPS, and httpd's own search
+ * paths. */
 static int is_reserved(const char *name)
 {
     static const char *const names[] = {"HTTPS",
@@ -110,7 +111,7 @@ static int put_fixed(wap_request *request, const wap_target *target)
            PUT(buf, "wsgi.url_scheme", url_scheme(r));
 }
 
-/* --- the rest --------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static int put_environment(request_rec *r, wio_buf *buf)
 {
@@ -183,10 +184,10 @@ static int put_request(wap_request *request, const wap_target *target)
            put_ids(r, buf);
 }
 
-/* --- header fields ---------------------------------------------------------------------------------------------------- */
+/* --- header fields ------------------------------------------------------------------------------------------------ */
 
-/* Writes HTTP_NAME to `key`, which has room for it. 0 when the name has other characters than letters, digits and hyphens:
- * two names would then become one key, and a client could pretend to be the proxy that sets the other. */
+/* Writes HTTP_NAME to `key`, which has room for it. 0 when the name has other characters than letters, digits and
+ * hyphens: two names would then become one key, and a client could pretend to be the proxy that sets the other. */
 static int header_key(const char *name, char *key)
 {
     memcpy(key, "HTTP_", 5);
