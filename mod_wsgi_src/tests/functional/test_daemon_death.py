@@ -138,7 +138,7 @@ def test_a_broken_script_is_500_and_can_be_mended(serve: Make, mode: str) -> Non
     mark = len(server.log())
     assert server.get("/").status == 500
     server.wait_log("ModuleNotFoundError", since=mark)
-    server.app("broken.py", "def application(environ, start_response):\n    this is not Python\n")
+    server.app("broken.py", "def application(environ, start_response):\n    not = Python\n")
     mark = len(server.log())
     assert server.get("/").status == 500
     server.wait_log("SyntaxError", since=mark)

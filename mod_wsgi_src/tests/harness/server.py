@@ -149,6 +149,7 @@ class Httpd:
                 start_new_session=True,  # the prefork MPM signals its whole process group
             )
         until(self._answers, "httpd accepts connections", 30.0)
+        self.wait_log("resuming normal operations", timeout=30.0)  # before that it does not listen to signals
 
     def _answers(self) -> bool:
         assert self.process is not None
