@@ -184,6 +184,7 @@ static void start_python(wdm_process *process)
         .processes = group->processes,
         .threads = group->threads,
         .multiprocess = group->processes_given,
+        .run_once = group->threads == 1 && group->maximum_requests == 1,
         .multithread = group->threads > 1,
         .run_once = group->threads == 1 && group->maximum_requests == 1,
         .restrict_stdin = config->restrict_stdin,
