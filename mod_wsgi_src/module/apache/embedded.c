@@ -2,6 +2,7 @@
 #include "embedded.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "ap_mpm.h"
@@ -16,23 +17,20 @@
 
 /* --- Python in this process ------------------------------------------------------------------------------------------- */
 
+/* Python starts with the first request that needs it, in a thread of its own which also ends it: whoever starts Python is
+ * its main thread, and finalising waits for ever for a main thread that has gone. */
 static struct {
-    pthread_mutex_t lock; /* of the start */
-    apr_pool_t *pool;     /* ends with the process */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t keeper;
+    enum { NOT_STARTED, STARTING, RUNNING, STOPPING, FAILED } state; /* FAILED is final: Python cannot be started twice */
+    apr_pool_t *pool;                                                /* ends with the process */
     server_rec *main_server;
-    int failed; /* a start that failed is not tried again: Python cannot be started twice */
-} child = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} child = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void log_process(void *context, int level, const char *text, size_t len)
 {
     ap_log_error(APLOG_MARK, level, 0, (server_rec *)context, "%.*s", (int)len, text);
-}
-
-static apr_status_t stop_python(void *unused)
-{
-    (void)unused;
-    wpy_stop();
-    return APR_SUCCESS;
 }
 
 static int ask_mpm(int what)
@@ -71,7 +69,7 @@ static void describe(wpy_config *config)
     config->run_once = config->threads == 1 && ask_mpm(AP_MPMQ_MAX_REQUESTS_DAEMON) == 1;
 }
 
-static void start_locked(void)
+static int start_python(void)
 {
     const wap_process *process = wap_process_config();
     wpy_config config;
@@ -79,13 +77,60 @@ static void start_locked(void)
 
     describe(&config);
     if (wpy_start(&config, reason, sizeof reason) < 0) {
-        child.failed = 1;
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, child.main_server, "Python cannot be started: %s", reason);
-        return;
+        return -1;
     }
-    apr_pool_cleanup_register(child.pool, NULL, stop_python, apr_pool_cleanup_null);
     for (int i = 0; i < process->n_embedded_imports; i++)
         wpy_import_script(process->embedded_imports[i].path, process->embedded_imports[i].application_group);
+    return 0;
+}
+
+static void *keep_python(void *unused)
+{
+    int failed = start_python();
+
+    (void)unused;
+    pthread_mutex_lock(&child.lock);
+    child.state = failed ? FAILED : RUNNING;
+    pthread_cond_broadcast(&child.changed);
+    while (child.state == RUNNING)
+        pthread_cond_wait(&child.changed, &child.lock);
+    pthread_mutex_unlock(&child.lock);
+    if (!failed)
+        wpy_stop();
+    return NULL;
+}
+
+static apr_status_t stop_python(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&child.lock);
+    if (child.state == RUNNING)
+        child.state = STOPPING;
+    pthread_cond_broadcast(&child.changed);
+    pthread_mutex_unlock(&child.lock);
+    pthread_join(child.keeper, NULL);
+    return APR_SUCCESS;
+}
+
+/* The keeper takes no signals: they are for httpd's own threads. */
+static void start_locked(void)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&child.keeper, NULL, keep_python, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        child.state = FAILED;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, failed, child.main_server, "Python cannot be started: no thread for it");
+        return;
+    }
+    child.state = STARTING;
+    apr_pool_cleanup_register(child.pool, NULL, stop_python, apr_pool_cleanup_null);
+    while (child.state == STARTING)
+        pthread_cond_wait(&child.changed, &child.lock);
 }
 
 static int start(void)
@@ -93,11 +138,13 @@ static int start(void)
     if (wpy_started())
         return 0;
     pthread_mutex_lock(&child.lock);
-    if (!wpy_started() && !child.failed)
+    if (child.state == NOT_STARTED)
         start_locked();
-    int failed = child.failed;
+    while (child.state == STARTING)
+        pthread_cond_wait(&child.changed, &child.lock);
+    int ready = child.state == RUNNING;
     pthread_mutex_unlock(&child.lock);
-    return failed ? -1 : 0;
+    return ready ? 0 : -1;
 }
 
 void wap_embedded_child_init(apr_pool_t *pchild, server_rec *main_server)
