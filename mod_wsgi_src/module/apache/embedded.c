@@ -15,16 +15,19 @@
 #include "reply.h"
 #include "request.h"
 
-/* --- Python in this process ------------------------------------------------------------------------------------------- */
+/* --- Python in this process --------------------------------------------------------------------------------------- */
 
-/* Python starts with the first request that needs it, in a thread of its own which also ends it: whoever starts Python is
- * its main thread, and finalising waits for ever for a main thread that has gone. */
+/* FAILED is final: Python cannot be started twice. */
+enum state { NOT_STARTED, STARTING, RUNNING, STOPPING, FAILED };
+
+/* Python has a thread of its own, the keeper, that starts and ends it: whoever starts Python is its main thread, and
+ * finalising waits for ever for a main thread that has gone, as a request's thread may have. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t keeper;
-    enum { NOT_STARTED, STARTING, RUNNING, STOPPING, FAILED } state; /* FAILED is final: Python cannot be started twice */
-    apr_pool_t *pool;                                                /* ends with the process */
+    enum state state;
+    apr_pool_t *pool; /* ends with the process */
     server_rec *main_server;
 } child = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -157,7 +160,7 @@ void wap_embedded_child_init(apr_pool_t *pchild, server_rec *main_server)
         start();
 }
 
-/* --- a channel over a request ------------------------------------------------------------------------------------------ */
+/* --- a channel over a request ------------------------------------------------------------------------------------- */
 
 typedef struct embedded_channel {
     wpy_channel channel; /* first: the Python layer's view */
@@ -209,7 +212,7 @@ static void channel_finish(wpy_channel *channel, wpy_outcome outcome, int status
     (void)application_us;
 
     if (!self->reply.started) {
-        /* Refused heads have set the result; an unreadable body explains the failure better than the application's 500. */
+        /* A refused head has set the result; an unreadable body explains more than the application's 500. */
         if (self->result == OK)
             self->result = body_error ? body_error : status;
     } else if (outcome == WPY_COMPLETE) {
