@@ -52,8 +52,8 @@ static int unavailable(request_rec *r, const wap_pool *pool, const char *why)
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-/* Reads a small body of known length into the HEAD, so that a slow upload costs no daemon thread. A client that waits for
- * 100 Continue gets it only if the application reads. */
+/* Reads a small body of known length into the HEAD, so that a slow upload costs no daemon thread. A client that
+ * waits for 100 Continue gets it only if the application reads. */
 static int take_inline_body(wap_request *request)
 {
     wio_request *fields = &request->fields;

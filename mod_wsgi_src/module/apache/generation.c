@@ -73,8 +73,8 @@ typedef struct watched {
 
 static void start_manager(current *c);
 
-/* httpd's news of a manager. RESTART (on every pass of a reclaim) and UNREGISTER (pool clear) are none of our business: a
- * manager knows by itself when to end. */
+/* httpd's news of a manager. RESTART (on every pass of a reclaim) and UNREGISTER (pool clear) are none of our
+ * business: a manager knows by itself when to end. */
 static void hear_of_manager(int reason, void *data, apr_wait_t status)
 {
     const watched *manager = data;
@@ -149,8 +149,8 @@ static int64_t longest_shutdown(const wdm_config *config)
     return longest * SECOND;
 }
 
-/* On stop: whatever is left when the main process is gone may be killed by whoever supervises it, in the middle of Python's
- * own shutdown. */
+/* On stop: whatever is left when the main process is gone may be killed by whoever supervises it, in the middle of
+ * Python's own shutdown. */
 static void wait_for_managers(int64_t limit_us)
 {
     int64_t until = wio_now_us() + limit_us;
@@ -205,9 +205,11 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (s->process->argc > 0)
-        c->title = (wdm_title){(char *)s->process->argv[0], strlen(s->process->argv[0]) + 1,
-                               apr_pstrdup(pconf, s->process->argv[0])};
+    if (s->process->argc > 0) {
+        const char *argv0 = s->process->argv[0];
+        size_t room = wdm_title_room(argv0);
+        c->title = (wdm_title){(char *)argv0, room, apr_pmemdup(pconf, argv0, room)};
+    }
     now_serving = c;
     apr_pool_cleanup_register(pconf, c, retire, apr_pool_cleanup_null);
     start_manager(c);
@@ -238,8 +240,8 @@ static void child_init(apr_pool_t *pool, server_rec *s)
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, "no memory for connections to the WSGI daemons");
 }
 
-/* Runs before httpd joins its worker threads, which may wait for daemons. On a graceful end they may; else httpd has cut
- * their clients off already. */
+/* Runs before httpd joins its worker threads, which may wait for daemons. On a graceful end they may; else httpd has
+ * cut their clients off already. */
 static void child_stopping(apr_pool_t *pool, int graceful)
 {
     (void)pool;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One attempt at a request in daemon mode: offers it over a connection, waits for the first answer with a deadline, then
- * carries frames between daemon and client until the response is whole or lost. On the request's thread. */
+/* One attempt at a request in daemon mode: offers it over a connection, waits for the first answer with a deadline,
+ * then carries frames between daemon and client until the response is whole or lost. On the request's thread. */
 #ifndef WSGI_APACHE_RELAY_H
 #define WSGI_APACHE_RELAY_H
 

@@ -15,8 +15,8 @@ int wdm_connections_init(wdm_process *process);
 int wdm_connections_adopt(wdm_process *process, int fd);
 /* A worker goes to read a connection. Its wdm_connection flags; 0 when it is gone or another's. */
 int wdm_connections_claim(wdm_process *process, int fd);
-/* The worker is done with it. keep: WDM_OPEN, with WDM_GREETED once it has said HELLO, watches it on (unless the process
- * drains); 0 closes it. counted: the request was not given up. */
+/* The worker is done with it. keep: WDM_OPEN, with WDM_GREETED once it has said HELLO, watches it on (unless the
+ * process drains); 0 closes it. counted: the request was not given up. */
 void wdm_connections_release(wdm_process *process, int fd, int keep, int counted);
 /* A running request's time is over: nobody waits for it any more. */
 void wdm_connections_give_up(wdm_process *process);

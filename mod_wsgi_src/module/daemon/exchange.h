@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request over one connection, as the Python layer sees it: a wpy_channel. Head and small bodies wait in `out` until
- * flush, finish or a full buffer, so that an ordinary response costs one system call; big bodies go out as vectors.
+/* One request over one connection, as the Python layer sees it: a wpy_channel. Head and small bodies wait in `out`
+ * until flush, finish or a full buffer, so that an ordinary response costs one system call; big bodies go out as
+ * vectors.
  *
  * The worker's thread owns everything but what `lock` guards: the monitor may end the request from its thread.
  */
@@ -35,16 +36,16 @@ typedef struct wdm_exchange {
 int wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config);
 void wdm_exchange_free(wdm_exchange *exchange);
 
-/* Worker: a request begins on a connection; ends. wdm_exchange_close tells whether the monitor ended it: then the connection
- * is of no more use, and broken is set. */
+/* Worker: a request begins on a connection; ends. wdm_exchange_close tells whether the monitor ended it: then the
+ * connection is of no more use, and broken is set. */
 void wdm_exchange_open(wdm_exchange *exchange, int fd);
 int wdm_exchange_close(wdm_exchange *exchange);
 
 /* Worker: answers RETRY instead of running the request. */
 void wdm_exchange_retry(wdm_exchange *exchange, uint16_t reason);
 
-/* Monitor: the request's time is over. Its client gets 504 or sees the response cut; the worker fails at its next send or
- * read. 1 when this call ended it, 0 when there was nothing to end. */
+/* Monitor: the request's time is over. Its client gets 504 or sees the response cut; the worker fails at its next
+ * send or read. 1 when this call ended it, 0 when there was nothing to end. */
 int wdm_exchange_expire(wdm_exchange *exchange);
 
 /* In a process that the application forked: the connection is not its own. */

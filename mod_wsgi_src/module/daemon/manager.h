@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager: one process per Apache generation, forked from the parent, no Python, a single thread, still root. It owns the
- * daemons: starts, replaces and drains them, and outlives the graceful restart that unloads this module from the parent.
- * It ends when the last Apache child of its generation is gone, on SIGTERM, or when the configuration is retired and no child
- * lives, and takes daemons and sockets with it.
+/* The manager: one process per Apache generation, forked from the parent, no Python, a single thread, still root. It
+ * owns the daemons: starts, replaces and drains them, and outlives the graceful restart that unloads this module
+ * from the parent. It ends when the last Apache child of its generation is gone, on SIGTERM, or when the
+ * configuration is retired and no child lives, and takes daemons and sockets with it.
  */
 #ifndef WSGI_DAEMON_MANAGER_H
 #define WSGI_DAEMON_MANAGER_H

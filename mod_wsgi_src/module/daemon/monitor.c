@@ -23,7 +23,8 @@ static int due(int64_t since_us, int limit_s, int64_t now)
     return limit_s && since_us && now - since_us > limit_s * SECOND;
 }
 
-/* The guilty request ends for its client; its thread may be stuck, so the process is replaced, and its siblings finish. */
+/* The guilty request ends for its client; its thread may be stuck, so the process is replaced, and its siblings
+ * finish. */
 static void watch_requests(wdm_process *process, int64_t now)
 {
     const wdm_group *group = process->group;

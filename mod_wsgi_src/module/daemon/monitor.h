@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread of a daemon that looks at the clock once a second: request-, deadlock-, startup- and inactivity-timeout, the hard
- * end of a shutdown that hangs; in a service process it also listens to the manager, since the main thread runs the script.
- * It never holds the GIL for longer than a probe.
+/* The thread of a daemon that looks at the clock once a second: request-, deadlock-, startup- and
+ * inactivity-timeout, the hard end of a shutdown that hangs; in a service process it also listens to the manager,
+ * since the main thread runs the script. It never holds the GIL for longer than a probe.
  */
 #ifndef WSGI_DAEMON_MONITOR_H
 #define WSGI_DAEMON_MONITOR_H

@@ -347,7 +347,7 @@ _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint3
 
     wdm_reset_signals();
     close_what_is_not_ours(&process);
-    wdm_show_title(title, process.group->display_name ? process.group->display_name : title->original);
+    wdm_show_title(title, process.group->display_name);
     if (wdm_take_place(process.group, error, sizeof error) < 0)
         fail_start(&process, error);
     prepare(&process);

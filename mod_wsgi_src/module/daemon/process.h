@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One daemon's life: takes its place, starts Python, serves, drains, ends. Its threads: the main one (signals, the manager's
- * words), the workers, the monitor.
+/* One daemon's life: takes its place, starts Python, serves, drains, ends. Its threads: the main one (signals, the
+ * manager's words), the workers, the monitor.
  */
 #ifndef WSGI_DAEMON_PROCESS_H
 #define WSGI_DAEMON_PROCESS_H
@@ -49,7 +49,8 @@ typedef struct wdm_process {
     _Atomic int64_t exit_at_us; /* the monitor ends the process hard; 0: no such time */
 } wdm_process;
 
-/* What a daemon process does from its fork on; never returns. `control` is its end of the socket pair with the manager. */
+/* What a daemon process does from its fork on; never returns. `control` is its end of the socket pair with the
+ * manager. */
 _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
                                const wdm_title *title);
 

@@ -33,7 +33,8 @@ typedef struct wdm_generation {
     uint32_t max_children;
 } wdm_generation;
 
-/* Parent. Everything the generation needs, bound and listening. NULL, nothing left behind, and a sentence in `error`. */
+/* Parent. Everything the generation needs, bound and listening. NULL, nothing left behind, and a sentence in
+ * `error`. */
 wdm_generation *wdm_generation_new(const wdm_config *config, char *error, size_t size);
 
 /* Parent: tells the manager that this configuration is gone; closes and unmaps the parent's part. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manager's table of daemons: who sits on which seat, who must be started, replaced or killed, and when. Single thread.
+/* The manager's table of daemons: who sits on which seat, who must be started, replaced or killed, and when. Single
+ * thread.
  *
- * A seat may hold several daemons for a while: one that serves, its successor that starts, older ones that finish. The rule is
- * one: a seat on which nobody starts or is ready gets a new daemon, at once or, after quick deaths, with back-off.
+ * A seat may hold several daemons for a while: one that serves, its successor that starts, older ones that finish.
+ * The rule is one: a seat on which nobody starts or is ready gets a new daemon, at once or, after quick deaths, with
+ * back-off.
  */
 #ifndef WSGI_DAEMON_SUPERVISE_H
 #define WSGI_DAEMON_SUPERVISE_H
@@ -44,7 +46,8 @@ typedef struct wdm_table {
 /* 0, or -1 when out of memory. Plans a start for every seat. */
 int wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title *title);
 
-/* Acts on what is due now: starts and kills. Returns the microseconds until the next thing is due, at most `limit_us`. */
+/* Acts on what is due now: starts and kills. Returns the microseconds until the next thing is due, at most
+ * `limit_us`. */
 int64_t wdm_table_run(wdm_table *table, int64_t limit_us);
 
 /* A daemon said something: reads one byte of its control socket and acts on it. */

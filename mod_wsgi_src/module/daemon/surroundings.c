@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,34 @@ void wdm_reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The parent's arguments cannot be followed by argv: httpd makes new strings for some of them. Linux tells where they
+ * begin and end, as fields 48 and 49 of stat; those after the name in parentheses are counted from 3. */
+size_t wdm_title_room(const char *argv0)
+{
+    size_t room = strlen(argv0) + 1;
+    char line[1024];
+    FILE *stat = fopen("/proc/self/stat", "r");
+
+    if (!stat)
+        return room;
+    char *field = fgets(line, sizeof line, stat) ? strrchr(line, ')') : NULL;
+    fclose(stat);
+    for (int number = 2; field && number < 48; number++)
+        field = strchr(field + 1, ' ');
+    if (!field)
+        return room;
+    unsigned long long start = strtoull(field, &field, 10), end = strtoull(field, NULL, 10);
+    return start == (uintptr_t)argv0 && end > start + room ? (size_t)(end - start) : room;
+}
+
 void wdm_show_title(const wdm_title *title, const char *text)
 {
     if (title->size == 0)
         return;
+    if (!text) {
+        memcpy(title->memory, title->original, title->size);
+        return;
+    }
     size_t len = strlen(text);
     memset(title->memory, 0, title->size);
     memcpy(title->memory, text, len < title->size ? len : title->size - 1);

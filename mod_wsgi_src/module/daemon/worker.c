@@ -113,7 +113,8 @@ static void count(wdm_process *process)
         wdm_process_ask_successor(process, WIO_EXIT_MAXIMUM_REQUESTS);
 }
 
-/* Returns whether the connection is good for another request; *counted whether the process still waited for this one. */
+/* Returns whether the connection is good for another request; *counted whether the process still waited for this
+ * one. */
 static int run(wdm_worker *worker, int fd, const wpy_request *request, int *counted)
 {
     wdm_process *process = worker->process;

@@ -17,8 +17,8 @@ typedef struct wdm_worker {
 /* Main thread: makes process->workers and their threads. 0, or -1 with errno. */
 int wdm_workers_start(wdm_process *process);
 
-/* Main thread, after wio_ready_wake() on a draining process: waits for all to end. 0; -1 when some still run a request, and
- * then nothing was waited for. */
+/* Main thread, after wio_ready_wake() on a draining process: waits for all to end. 0; -1 when some still run a
+ * request, and then nothing was waited for. */
 int wdm_workers_join(wdm_process *process);
 
 #endif
