@@ -80,6 +80,20 @@ def stub_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def stub_wheel(
+    stub_tree: Path,
+    base_python: str,
+    plain_pip: Path,
+    clean_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The stub as a wheel, built against the fake httpd of the system."""
+    front = Front(tmp_path_factory.mktemp("stub"), base_python, plain_pip, clean_environment)
+    front.run(front.venv().pip, "wheel", "-w", front.directory, stub_tree)
+    return next(front.directory.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
 def httpd_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory for --find-links that holds the fake of mod_wsgi-httpd."""
     directory = tmp_path_factory.mktemp("httpd-wheels")
@@ -88,7 +102,5 @@ def httpd_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def front(
-    tmp_path: Path, base_python: str, plain_pip: Path, httpd_wheels: Path, clean_environment: dict[str, str]
-) -> Front:
-    return Front(tmp_path, base_python, plain_pip, httpd_wheels, clean_environment)
+def front(tmp_path: Path, base_python: str, plain_pip: Path, clean_environment: dict[str, str]) -> Front:
+    return Front(tmp_path, base_python, plain_pip, clean_environment)

@@ -18,9 +18,9 @@ IMPOSTOR = 'const char *Py_GetVersion(void) { return "impostor"; }\n'
 
 
 @pytest.fixture
-def venv(front: Front, stub_tree: Path) -> Venv:
+def venv(front: Front, stub_wheel: Path) -> Venv:
     venv = front.venv(bundled=BUNDLED)
-    front.run(venv.pip, "install", stub_tree)
+    venv.unpack(stub_wheel)
     return venv
 
 

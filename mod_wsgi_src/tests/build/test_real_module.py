@@ -46,7 +46,7 @@ def real(place: Path, plain_pip_of_the_server: Path, clean_environment: dict[str
     environment = {**clean_environment, "PATH": os.environ.get("PATH", os.defpath), "MOD_WSGI_WERROR": "1"}
     if not any(shutil.which(name, path=environment["PATH"] + ":/usr/sbin") for name in ("apxs2", "apxs")):
         pytest.fail("the system's httpd has no development files: install apache2-dev (or what it is called here)")
-    return Front(place, server_python(), plain_pip_of_the_server, place, environment)
+    return Front(place, server_python(), plain_pip_of_the_server, environment)
 
 
 def server_python() -> str:

@@ -144,10 +144,10 @@ def test_what_is_not_elf(tmp_path: Path, content: bytes) -> None:
         elf.read(str(path))
 
 
-def test_express_repairs_before_it_answers(front: Front, stub_tree: Path) -> None:
+def test_express_repairs_before_it_answers(front: Front, stub_wheel: Path) -> None:
     """The decision of the run time is the last moment before somebody starts that httpd."""
     venv = front.venv(bundled=BUNDLED)
-    front.run(venv.pip, "install", stub_tree)
+    venv.unpack(stub_wheel)
     program = Path(venv.own_httpd())
     stale = front.directory / "pip-install-abcdefgh/build/httpd/lib"
     build_fakes.compile_c(program, "int main(void) { return 0; }\n", f"-Wl,-rpath,{stale}")

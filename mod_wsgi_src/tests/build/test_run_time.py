@@ -23,19 +23,16 @@ def refuse(front: Front, venv: Venv, *arguments: str, **extra: str) -> str:
     return done.stdout
 
 
-def install(front: Front, stub_tree: Path, name: str = "venv", bundled: str | None = None, **extra: str) -> Venv:
+def install(front: Front, wheel: Path, name: str = "venv", bundled: str | None = None) -> Venv:
     venv = front.venv(name, bundled)
-    front.run(venv.pip, "install", stub_tree, **extra)
+    venv.unpack(wheel)
     return venv
 
 
-def test_one_wheel_in_two_environments(front: Front, stub_tree: Path) -> None:
-    directory = front.directory / "wheels"
+def test_one_wheel_in_two_environments(front: Front, stub_wheel: Path) -> None:
     with_httpd, without = front.venv("with", BUNDLED), front.venv("without")
-    front.run(without.pip, "wheel", "-w", directory, stub_tree)
-    wheel = next(directory.glob("*.whl"))
     for venv in (with_httpd, without):
-        front.run(venv.pip, "install", wheel)
+        front.run(venv.pip, "install", stub_wheel)
         assert venv.facts()["httpd"]["version"] == SYSTEM
     found = locate(front, with_httpd)
     assert (found["executable"], found["version"], found["source"]) == (with_httpd.own_httpd(), BUNDLED, "bundled")
@@ -60,8 +57,8 @@ def system_directory(front: Front) -> str:
     return front.environment["PATH"].split(":")[0]
 
 
-def test_choices_and_environment(front: Front, stub_tree: Path) -> None:
-    venv = install(front, stub_tree, bundled=BUNDLED)
+def test_choices_and_environment(front: Front, stub_wheel: Path) -> None:
+    venv = install(front, stub_wheel, bundled=BUNDLED)
     assert locate(front, venv, "--httpd", "bundled")["executable"] == venv.own_httpd()
     assert locate(front, venv, "--httpd", "system")["version"] == SYSTEM
     other = build_fakes.system_httpd(front.directory / "other", "2.4.91")
@@ -80,14 +77,14 @@ def liar(other: Path) -> Path:
     return path
 
 
-def test_bundled_wanted_but_missing(front: Front, stub_tree: Path) -> None:
-    venv = install(front, stub_tree)
+def test_bundled_wanted_but_missing(front: Front, stub_wheel: Path) -> None:
+    venv = install(front, stub_wheel)
     assert "-m pip install mod_wsgi-httpd" in refuse(front, venv, "--httpd", "bundled")
     assert "nothing to repair" in refuse(front, venv, "repair")
 
 
-def test_magic_number_must_fit(front: Front, stub_tree: Path) -> None:
-    venv = install(front, stub_tree)
+def test_magic_number_must_fit(front: Front, stub_wheel: Path) -> None:
+    venv = install(front, stub_wheel)
     other = build_fakes.system_httpd(front.directory / "other", "2.4.70")
     script = other / "bin/httpd"
     text = script.read_text()
@@ -101,7 +98,7 @@ def test_magic_number_must_fit(front: Front, stub_tree: Path) -> None:
         assert "Build mod_wsgi again" in said
 
 
-def test_damaged_installation(front: Front, stub_tree: Path) -> None:
-    venv = install(front, stub_tree)
+def test_damaged_installation(front: Front, stub_wheel: Path) -> None:
+    venv = install(front, stub_wheel)
     (venv.packages / "mod_wsgi/server/build.json").write_text("{")
     assert "build.json" in refuse(front, venv)
