@@ -212,7 +212,7 @@ static void sweep_word(claim_word *word)
 {
     uint64_t claim = atomic_load(&word->claim);
 
-    /* Lost only to the daemon that starts it now: the request runs, as its child wished, and the answer finds nobody. */
+    /* Lost only to the daemon that starts it now: it runs, as its child wished, and the answer finds nobody. */
     if ((claim & STATE_MASK) == WIO_OFFERED)
         atomic_compare_exchange_strong(&word->claim, &claim, (claim & ~(uint64_t)STATE_MASK) | WIO_WITHDRAWN);
     atomic_store(&word->owner, 0);
