@@ -158,7 +158,7 @@ def _set_up(found: argparse.Namespace) -> int:
     starts = found.command == "start-server" and not made.setup_only
     if starts:
         preflight.check_not_running(made)
-        preflight.check_port(made)
+        preflight.check_ports(made)
     server.set_up(made)
     print(server.summary(made), end="", flush=True)
     return server.start(made) if starts else 0

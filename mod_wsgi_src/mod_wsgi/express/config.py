@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .model import Model
-from .sections import application, content, logging, server
+from .sections import application, content, hosts, logging, server, tls
 
 SECTIONS = (
     ("Variables for included files", server.definitions),
@@ -13,6 +13,7 @@ SECTIONS = (
     ("Capacity", server.capacity),
     ("Hardening", server.hardening),
     ("Time limits", server.timeouts),
+    ("HTTPS", tls.server),
     ("Logs", logging.logs),
     ("Access: nothing but what a section below grants", content.default_deny),
     ("Content types", content.types),
@@ -26,7 +27,7 @@ SECTIONS = (
     ("Python", application.python),
     ("Application", application.application),
     ("Services", application.services),
-    ("Virtual hosts", content.hosts),
+    ("Virtual hosts", hosts.hosts),
     ("Included files", content.includes),
 )
 

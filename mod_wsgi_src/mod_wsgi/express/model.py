@@ -80,10 +80,27 @@ class Model:
         return f"{self.address}:{self.port}" if self.settings.host else str(self.port)
 
     @property
+    def https_listen(self) -> str:
+        return f"{self.address}:{self.https_port}" if self.settings.host else str(self.https_port)
+
+    @property
+    def certificate(self) -> tuple[Path, Path]:
+        """Certificate and key."""
+        prefix = self.settings.ssl_certificate
+        pair = (Path(f"{prefix}.crt"), Path(f"{prefix}.key"))
+        return self.settings.ssl_certificate_file or pair[0], self.settings.ssl_certificate_key_file or pair[1]
+
+    @property
     def url(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.address, self.address)  # noqa: S104
         mount = "" if self.mount_point == "/" else self.mount_point
         return f"http://{self.settings.server_name or host}:{self.port}{mount}/"
+
+    @property
+    def urls(self) -> list[str]:
+        if not self.https_port:
+            return [self.url]
+        return [self.url, f"https://{self.url.partition('//')[2].replace(f':{self.port}/', f':{self.https_port}/')}"]
 
     @property
     def group_name(self) -> str:
@@ -322,12 +339,31 @@ def _check_together(settings: Settings, entry: Entry) -> None:
         for key in keys:
             if keys.count(key) > 1:
                 raise bad_option(name, key, "is given twice; keep one")
+    _check_tls(settings)
     if settings.proxy_timeout is not None and not (settings.proxy_mount_point or settings.proxy_virtual_host):
         raise UsageError("--proxy-timeout: nothing is proxied; give --proxy-mount-point or --proxy-virtual-host too")
     if settings.header_max_timeout and settings.header_timeout > settings.header_max_timeout:
         raise bad_option("header-timeout", settings.header_timeout, "is longer than --header-max-timeout; give less")
     if settings.body_max_timeout and settings.body_timeout > settings.body_max_timeout:
         raise bad_option("body-timeout", settings.body_timeout, "is longer than --body-max-timeout; give less")
+
+
+def _check_tls(settings: Settings) -> None:
+    if not settings.https_port:
+        if settings.https_only:
+            raise UsageError("--https-only: has no effect without --https-port; give both")
+        return
+    if settings.https_port == settings.port:
+        raise bad_option("https-port", settings.https_port, "is the port of HTTP; give another")
+    if settings.ssl_certificate:
+        for suffix in ("crt", "key"):
+            if not Path(f"{settings.ssl_certificate}.{suffix}").is_file():
+                raise bad_option("ssl-certificate", f"{settings.ssl_certificate}.{suffix}", "does not exist; give it")
+    elif not (settings.ssl_certificate_file and settings.ssl_certificate_key_file):
+        raise UsageError(
+            "--https-port: needs a certificate and its key; give --ssl-certificate, or --ssl-certificate-file and "
+            "--ssl-certificate-key-file"
+        )
 
 
 def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) -> Model:
@@ -347,7 +383,7 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
     for character in '"\n\r':
         if character in str(root):
             raise ExpressError(f"--server-root: {str(root)!r} contains a quote or a line end; give another")
-    return Model(
+    model = Model(
         settings=settings,
         httpd=httpd,
         module=module,
@@ -358,3 +394,6 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
         services=_read_services(settings),
         locale=settings.locale or default_locale(),
     )
+    if settings.http2 and model.mpm == "prefork":
+        raise UsageError("--http2: the prefork MPM does not speak it; choose another with --server-mpm")
+    return model

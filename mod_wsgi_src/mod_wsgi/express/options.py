@@ -91,6 +91,23 @@ OPTIONS: tuple[Option, ...] = (
           needs="server-name"),
     _flag(HOSTS, "allow-localhost", "Answer local clients under any name although --server-name is given.",
           needs="server-name"),
+    # -- HTTPS
+    _one(TLS, "https-port", PORT, "NUMBER", "Port for HTTPS, beside --port; needs a certificate and its key."),
+    _one(TLS, "ssl-certificate", v.PATH, "PREFIX", "Certificate and key as PREFIX.crt and PREFIX.key.",
+         needs="https-port"),
+    _one(TLS, "ssl-certificate-file", v.FILE, "FILE", "Certificate, PEM.", needs="https-port"),
+    _one(TLS, "ssl-certificate-key-file", v.FILE, "FILE", "Its private key, PEM.", needs="https-port"),
+    _one(TLS, "ssl-certificate-chain-file", v.FILE, "FILE", "Intermediate certificates, PEM.", needs="https-port",
+         since="6.1.1"),
+    _one(TLS, "ssl-ca-certificate-file", v.FILE, "FILE", "Authority of client certificates; clients must have one.",
+         needs="https-port"),
+    _many(TLS, "ssl-verify-client", "URL", "Ask for client certificates below this URL path only.", v.URL,
+          needs="ssl-ca-certificate-file"),
+    _flag(TLS, "ssl-environment", "SSL_* variables in the WSGI environment.", needs="https-port"),
+    _flag(TLS, "https-only", "Send HTTP clients to HTTPS.", needs="server-name"),
+    _one(TLS, "hsts-policy", v.TEXT, "POLICY", "Strict-Transport-Security header, for example max-age=31536000.",
+         needs="https-only"),
+    _flag(TLS, "http2", "Speak HTTP/2 too.", since="6.1.1"),
     # -- capacity
     _one(CAPACITY, "processes", v.integer(1, 1000), "NUMBER",
          "Daemon processes; giving it makes wsgi.multiprocess true."),
@@ -168,6 +185,8 @@ OPTIONS: tuple[Option, ...] = (
           v.HOST_NAME, v.BACKEND),
     _one(MAPPING, "proxy-timeout", SECONDS, "SECONDS", "Longest wait for such a server; default is socket-timeout.",
          since="6.1.1"),
+    _flag(MAPPING, "error-override", "Let --error-document pages replace error responses of the application.",
+          daemon_only=True),
     _flag(MAPPING, "compress-responses", "Compress text responses for clients that accept it."),
     _flag(MAPPING, "chunked-request", "Accept request bodies without Content-Length."),
     _one(MAPPING, "map-head-to-get", v.choice("Auto", "On", "Off"), "WHEN",
@@ -235,22 +254,20 @@ OPTIONS: tuple[Option, ...] = (
 BY_NAME = {option.name: option for option in OPTIONS}
 
 # Other spellings that the reference takes for an option above.
-ALIASES = {"lang": "locale", "proxy-url-alias": "proxy-mount-point"}
+ALIASES = {"lang": "locale", "ssl-port": "https-port", "proxy-url-alias": "proxy-mount-point"}
 
 # Options of the reference that this release does not have. Naming one is an error that says so.
 # fmt: off
 NOT_YET = frozenset((
     "add-handler", "auth-group", "auth-group-script", "auth-type", "auth-user-script", "coverage-directory",
     "cpu-time-limit", "debug-mode", "debugger-startup", "enable-coverage", "enable-debugger", "enable-docs",
-    "enable-gdb", "enable-profiler", "enable-recorder", "enable-telemetry", "error-override", "free-threading",
-    "gdb-executable", "host-access-script", "hsts-policy", "http2", "https-only", "https-port", "ignore-activity",
-    "interrupt-timeout", "newrelic-config-file", "newrelic-environment", "orphan-interpreter", "process-name",
-    "profiler-directory", "python-eggs", "python-warnings", "recorder-directory", "response-buffer-size",
-    "response-flush-delay", "response-socket-timeout", "restart-interval", "server-metrics", "shell-executable",
-    "slow-requests", "ssl-ca-certificate-file", "ssl-certificate", "ssl-certificate-chain-file",
-    "ssl-certificate-file", "ssl-certificate-key-file", "ssl-environment", "ssl-port", "ssl-verify-client",
-    "switch-interval", "telemetry-interval", "telemetry-options", "telemetry-service", "telemetry-ui-port",
-    "trust-proxy", "trust-proxy-header", "verbose-debugging", "with-cgi", "with-newrelic", "with-newrelic-agent",
+    "enable-gdb", "enable-profiler", "enable-recorder", "enable-telemetry", "free-threading", "gdb-executable",
+    "host-access-script", "ignore-activity", "interrupt-timeout", "newrelic-config-file", "newrelic-environment",
+    "orphan-interpreter", "process-name", "profiler-directory", "python-eggs", "python-warnings",
+    "recorder-directory", "response-buffer-size", "response-flush-delay", "response-socket-timeout",
+    "restart-interval", "server-metrics", "shell-executable", "slow-requests", "switch-interval",
+    "telemetry-interval", "telemetry-options", "telemetry-service", "telemetry-ui-port", "trust-proxy",
+    "trust-proxy-header", "verbose-debugging", "with-cgi", "with-newrelic", "with-newrelic-agent",
     "with-newrelic-platform", "with-php5",
 ))
 # fmt: on

@@ -61,11 +61,17 @@ def check_readable(model: Model) -> None:
             )
 
 
-def check_port(model: Model) -> None:
+def check_ports(model: Model) -> None:
     """Nobody else listens where this server will."""
+    for option, port in (("port", model.port), ("https-port", model.https_port)):
+        if port:
+            _check_port(model, option, port)
+
+
+def _check_port(model: Model, option: str, port: int) -> None:
     host = (model.settings.host or "").strip("[]")
     try:
-        found = socket.getaddrinfo(host or None, model.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
         raise bad_option(
             "host", model.settings.host, f"cannot be resolved ({error.strerror}); give an address"
@@ -83,17 +89,16 @@ def check_port(model: Model) -> None:
                 probe.bind(address)
                 probe.listen(1)
             except OSError as error:
-                _explain_bind(model, error, not host and family == socket.AF_INET6)
+                _explain_bind(model, f"--{option}: {port}", error, bool(host))
 
 
-def _explain_bind(model: Model, error: OSError, optional: bool) -> None:
+def _explain_bind(model: Model, what: str, error: OSError, named: bool) -> None:
+    """`named`: the user gave this address. One of "all addresses" may be missing, as IPv6 is here and there."""
     if error.errno == errno.EADDRINUSE:
-        raise ExpressError(
-            f"--port: {model.port} is in use on {model.address}; stop what listens there or give another port"
-        )
+        raise ExpressError(f"{what} is in use on {model.address}; stop what listens there or give another port")
     if error.errno == errno.EACCES:
-        raise ExpressError(f"--port: {model.port} needs the superuser; give one above 1023 or start as root")
-    if error.errno == errno.EADDRNOTAVAIL and not optional:
+        raise ExpressError(f"{what} needs the superuser; give one above 1023 or start as root")
+    if error.errno == errno.EADDRNOTAVAIL and named:
         raise ExpressError(f"--host: {model.settings.host!r} is no address of this machine; give one of its own")
 
 

@@ -56,7 +56,7 @@ def _popen_in_group(command: list[str]) -> subprocess.Popen[bytes]:
 
 def summary(model: Model) -> str:
     rows = [
-        ("Server URL", model.url),
+        *(("Server URL", url) for url in model.urls),
         ("Server root", model.server_root),
         ("Configuration", model.conf),
         ("Error log", "terminal" if model.to_terminal else model.log_directory / model.error_log_name),

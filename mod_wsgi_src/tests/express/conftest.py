@@ -164,6 +164,14 @@ class Express:
         assert not self.root.exists()
         return done.stderr
 
+    def certificate(self, name: str, host: str = "localhost") -> Path:
+        """A self-signed certificate apps/<name>.crt with its key."""
+        pair = [self.apps / f"{name}.{suffix}" for suffix in ("crt", "key")]
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={host}"]
+        extra = ["-addext", f"subjectAltName=DNS:{host}", "-out", pair[0], "-keyout", pair[1]]
+        subprocess.run([*request, *extra], check=True, capture_output=True)
+        return pair[0]
+
     def conf(self) -> str:
         return (self.root / "httpd.conf").read_text()
 

@@ -26,6 +26,9 @@ TIMEOUTS = (
 )
 
 
+TLS = "--https-port 8443 --ssl-certificate-file {D}/pair.crt --ssl-certificate-key-file {D}/pair.key"
+
+
 def cases(directory: Path) -> dict[str, list[str]]:
     """For each option words that differ from the default, with what the option needs beside it. {D} is a directory."""
     script = f"--service-script s {directory}/service.py"
@@ -73,6 +76,18 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "proxy-mount-point": "--proxy-mount-point /other http://127.0.0.1:9/ --proxy-mount-point /b/ http://[::1]:9/x",
             "proxy-virtual-host": "--proxy-virtual-host other.example.com http://127.0.0.1:9/",
             "proxy-timeout": "--proxy-mount-point /other http://127.0.0.1:9/ --proxy-timeout 3",
+            "error-override": "--error-override",
+            "https-port": f"{TLS}",
+            "ssl-certificate": "--https-port 8443 --ssl-certificate {D}/pair",
+            "ssl-certificate-file": f"{TLS}",
+            "ssl-certificate-key-file": f"{TLS}",
+            "ssl-certificate-chain-file": f"{TLS} --ssl-certificate-chain-file {{D}}/pair.crt",
+            "ssl-ca-certificate-file": f"{TLS} --ssl-ca-certificate-file {{D}}/pair.crt",
+            "ssl-verify-client": f"{TLS} --ssl-ca-certificate-file {{D}}/pair.crt --ssl-verify-client /in",
+            "ssl-environment": f"{TLS} --ssl-environment",
+            "https-only": f"{TLS} --server-name www.example.com --https-only",
+            "hsts-policy": f"{TLS} --server-name a.example.com --https-only --hsts-policy max-age=9",
+            "http2": "--http2",
             "compress-responses": "--compress-responses",
             "chunked-request": "--chunked-request",
             "map-head-to-get": "--map-head-to-get off",
@@ -104,8 +119,8 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "error-log-name": "--error-log-name errors.txt",
             "access-log-name": "--access-log --access-log-name accesses.txt",
             "startup-log-name": "--startup-log --startup-log-name starts.txt",
-            "rotate-logs": "--rotate-logs",
-            "max-log-size": "--rotate-logs --max-log-size 9",
+            "rotate-logs": "--rotate-logs --rotatelogs-executable {D}/empty.conf",
+            "max-log-size": "--rotate-logs --rotatelogs-executable {D}/empty.conf --max-log-size 9",
             "rotatelogs-executable": "--rotate-logs --rotatelogs-executable {D}/empty.conf",
             "server-status": "--server-status",
             "service-script": script,
@@ -125,6 +140,12 @@ BESIDE = {
     "initial-workers": "--max-clients 200",
     "minimum-spare-workers": "--max-clients 200",
     "maximum-spare-workers": "--max-clients 200",
+    "ssl-certificate-chain-file": TLS,
+    "ssl-ca-certificate-file": TLS,
+    "ssl-verify-client": f"{TLS} --ssl-ca-certificate-file {{D}}/pair.crt",
+    "ssl-environment": TLS,
+    "https-only": f"{TLS} --server-name www.example.com",
+    "hsts-policy": f"{TLS} --server-name a.example.com --https-only",
     "directory-index": "--document-root {D}",
     "directory-listing": "--url-alias /files {D}",
     "allow-override": "--document-root {D}",
@@ -133,8 +154,8 @@ BESIDE = {
     "access-log-format": "--access-log",
     "access-log-name": "--access-log",
     "startup-log-name": "--startup-log",
-    "max-log-size": "--rotate-logs",
-    "rotatelogs-executable": "--rotate-logs",
+    "max-log-size": "--rotate-logs --rotatelogs-executable {D}/empty.conf",
+    "rotatelogs-executable": "--rotate-logs --rotatelogs-executable {D}/hello.wsgi",
     "service-user": "--service-script s {D}/service.py",
     "service-group": "--service-script s {D}/service.py",
     "service-log": "--service-script s {D}/service.py",
@@ -157,6 +178,7 @@ def probe(venv: Path, directory: Path, lines: list[list[str]]) -> list[dict]:
 
 def test_every_option_changes_what_httpd_accepts(express, venv, table):
     (express.apps / "empty.conf").write_text("# nothing\n")
+    express.certificate("pair")
     known = cases(express.apps)
     names = {name for name, _ in table["all"]} - NOT_GENERATED
     if os.geteuid() != 0:

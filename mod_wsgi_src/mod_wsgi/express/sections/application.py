@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..accounts import Account
-from ..conf import directive, on_off, option, quote, section, spread
+from ..conf import directive, on_off, only_if, option, quote, section, spread
 from ..model import Model, Service
 from .logging import error_log
 
@@ -66,6 +66,7 @@ def application(model: Model) -> list[str]:
         f"WSGIChunkedRequest {on_off(model.chunked_request)}",
         f"WSGIMapHEADToGET {model.map_head_to_get}",
         f"WSGIEnableSendfile {on_off(model.enable_sendfile)}",
+        *only_if(model.error_override, "WSGIErrorOverride On"),
     ]
     if model.script != model.handler:
         # Sets up the process; the alias below then loads the script itself.

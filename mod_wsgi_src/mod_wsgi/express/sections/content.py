@@ -62,7 +62,7 @@ def aliases(model: Model) -> list[str]:
     return lines
 
 
-def _backend(url: str) -> str:
+def backend_url(url: str) -> str:
     return url if url.count("/") > 2 else url + "/"
 
 
@@ -77,7 +77,7 @@ def proxies(model: Model) -> list[str]:
             # Relative links of the other server need the slash.
             lines.append(directive("RedirectMatch", "permanent", f"^{_literal(url)}$", f"{url}/"))
             url += "/"
-        target = _backend(backend)
+        target = backend_url(backend)
         target = target if target.endswith("/") else target + "/"
         lines += [directive("ProxyPass", url, target), directive("ProxyPassReverse", url, target)]
     return lines
@@ -100,34 +100,6 @@ def compression(model: Model) -> list[str]:
     kinds = [f"text/{kind}" for kind in ("plain", "html", "xml", "css", "javascript")]
     kinds += [f"application/{kind}" for kind in ("xhtml+xml", "javascript", "json")]
     return only_if(model.compress_responses, " ".join(["AddOutputFilterByType DEFLATE", *kinds]))
-
-
-def hosts(model: Model) -> list[str]:
-    """Virtual hosts: the named one, those of other servers, and in front one for all names that nobody asked for."""
-    name, port = model.settings.server_name, model.port
-    foreign = only_if(
-        model.settings.document_root, "RewriteEngine Off"
-    )  # of a host that has nothing to do with our files
-    lines: list[str] = []
-    if name:
-        refuse = ["Require local"] if model.allow_localhost else ["Require all denied"]
-        lines += section(f"VirtualHost *:{port}", ["ServerName unknown.invalid", *section('Location "/"', refuse)])
-        aliases = only_if(model.server_alias, "ServerAlias " + " ".join(model.server_alias))
-        lines += section(f"VirtualHost *:{port}", [f"ServerName {name}", *aliases])
-        parent = name[len("www.") :] if name.startswith("www.") else ""
-        if parent and parent not in model.server_alias:
-            url = f"http://{name}{'' if port == 80 else f':{port}'}/"
-            inside = [f"ServerName {parent}", *foreign, directive("Redirect", "permanent", "/", url)]
-            lines += section(f"VirtualHost *:{port}", inside)
-    elif model.proxy_virtual_host:
-        # Without a first one of its own the application would lose every unknown name to the next.
-        lines += section(f"VirtualHost *:{port}", [f"ServerName {model.canonical_name}"])
-    for host, backend in model.proxy_virtual_host:
-        target = _backend(backend)
-        inside = [f"ServerName {host}", *foreign, "ProxyPreserveHost On"]
-        inside += [directive("ProxyPass", "/", target), directive("ProxyPassReverse", "/", target)]
-        lines += section(f"VirtualHost *:{port}", inside)
-    return lines
 
 
 def includes(model: Model) -> list[str]:

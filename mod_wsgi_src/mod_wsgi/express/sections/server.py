@@ -29,6 +29,8 @@ def identity(model: Model) -> list[str]:
         directive("PidFile", model.pid_file),
         f"ServerName {model.canonical_name}:{model.port}",
         f"Listen {model.listen}",
+        *only_if(model.https_port, f"Listen {model.https_listen} https"),
+        *only_if(model.http2, "Protocols h2 h2c http/1.1"),
         f"ListenBacklog {model.server_backlog}",
     ]
     if model.account:
@@ -46,6 +48,9 @@ def wanted_modules(model: Model) -> list[str]:
     names += only_if(model.compress_responses, "filter", "deflate")
     names += only_if(model.proxy_mount_point or model.proxy_virtual_host, "proxy", "proxy_http")
     names += only_if(model.server_status, "status")
+    names += only_if(model.https_port, "socache_shmcb", "ssl")
+    names += only_if(model.hsts_policy, "headers")
+    names += only_if(model.http2, "http2")
     return names
 
 
