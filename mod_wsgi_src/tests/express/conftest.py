@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -181,6 +182,12 @@ class Express:
         self.servers.append(server)
         server.wait_ready(host)
         return server
+
+    @staticmethod
+    def service_sees(log: Path) -> list[dict[str, Any]]:
+        """What apps/service.py told its log, one item for each process."""
+        text = log.read_text() if log.exists() else ""
+        return [json.loads(found) for found in re.findall(r"service sees (\{.*\})", text)]
 
     def dispose(self) -> None:
         left = []

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs and the status page."""
+
+from __future__ import annotations
+
+from harness.waiting import until
+
+
+def test_logs_in_their_directory(express):
+    logs = express.directory / "logs"
+    words = ["--log-directory", logs, "--access-log", "--startup-log", "--error-log-name", "errors"]
+    server = express.start(
+        express.apps / "hello.wsgi", *words, "--access-log-format", "combined", "--log-level", "info"
+    )
+    server.fetch("/logged", [("User-Agent", 'an "agent"')])
+    until(lambda: "/logged" in (logs / "access_log").read_text(), "a line in the access log")
+    assert (logs / "access_log").read_text().rstrip().endswith('"an \\"agent\\""')
+    assert "resuming normal operations" in (logs / "errors").read_text()
+    assert (logs / "startup_log").exists()
+    assert not (express.root / "error_log").exists()
+    assert logs.stat().st_mode & 0o007 == 0
+
+
+def test_logs_on_the_terminal(express):
+    words = ["--log-to-terminal", "--access-log", "--service-script", "tasks", express.apps / "service.py"]
+    server = express.start(express.apps / "hello.wsgi", *words, "--service-log", "tasks", "tasks_log")
+    server.fetch("/logged")
+    until(lambda: "GET /logged" in server.output.read_text(), f"the access log\n{server.text()}")
+    until(lambda: express.service_sees(server.output), f"the log of the service\n{server.text()}")
+    assert "resuming normal operations" in server.output.read_text()
+    assert not (express.root / "error_log").exists()
+
+
+def test_rotated_logs(express):
+    program = express.directory / "rotate logs"  # what a start gives it, kept in plain files
+    program.write_text('#!/bin/sh\ncat >>"$1.$2"\n')
+    program.chmod(0o755)
+    words = ["--rotate-logs", "--rotatelogs-executable", program, "--max-log-size", 7, "--access-log"]
+    more = ["--service-script", "tasks", express.apps / "service.py", "--service-log", "tasks", "tasks_log"]
+    server = express.start(express.apps / "hello.wsgi", *words, *more)
+    server.fetch("/logged")
+    error, access, tasks = (express.root / f"{name}_log.%Y-%m-%d-%H_%M_%S.7M" for name in ("error", "access", "tasks"))
+    until(lambda: access.exists() and "/logged" in access.read_text(), "access log")
+    until(lambda: express.service_sees(tasks), "service log")
+    assert "resuming normal operations" in error.read_text()
+
+
+def test_server_status(express):
+    server = express.start(express.apps / "hello.wsgi", "--server-status")
+    assert "Server Version" in server.fetch("/server-status").text
+    assert server.fetch("/x").body == b"app '' '/x'"

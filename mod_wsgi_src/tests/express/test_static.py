@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What httpd serves by itself, and what it hands to other servers."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def site(express):
+    directory = express.directory / "site"
+    (directory / "with").mkdir(parents=True)
+    (directory / "without").mkdir()
+    (directory / "style.css").write_text("body {}")
+    (directory / "with" / "index.html").write_text("index")
+    (directory / "without" / "one.txt").write_text("one")
+    return directory
+
+
+def test_document_root(express, site):
+    server = express.start(express.apps / "hello.wsgi", "--document-root", site)
+    found = server.fetch("/style.css")
+    assert (found.body, found.get("Content-Type")) == (b"body {}", "text/css")
+    assert server.fetch("/").body == b"app '' '/'"
+    assert server.fetch("/missing.css").body == b"app '' '/missing.css'"
+    assert server.fetch("/with/").body == b"app '' '/with/'"
+    assert server.fetch("/%2e%2e/apps/hello.wsgi").status == 400
+    assert server.fetch("/with/%2e%2e/style.css").body == b"body {}"
+
+
+def test_directory_index(express, site):
+    server = express.start(express.apps / "hello.wsgi", "--document-root", site, "--directory-index", "index.html")
+    assert server.fetch("/with/").body == b"index"
+    assert server.fetch("/with").status == 301
+    assert server.fetch("/without/").body == b"app '' '/without/'"
+
+
+def test_aliases(express, site):
+    words = ["--url-alias", "/files", site, "--url-alias", "/files/special", express.apps / "service.py"]
+    server = express.start(express.apps / "hello.wsgi", *words, "--url-alias", "/robots.txt", site / "style.css")
+    assert server.fetch("/files/style.css").body == b"body {}"
+    assert server.fetch("/files/missing").status == 404
+    assert server.fetch("/files/without/").status == 404
+    assert server.fetch("/robots.txt").body == b"body {}"
+    assert b"service script" in server.fetch("/files/special").body
+    assert server.fetch("/filesystem").body == b"app '' '/filesystem'"
+
+
+def test_directory_listing_of_an_alias(express, site):
+    server = express.start(express.apps / "hello.wsgi", "--url-alias", "/files", site, "--directory-listing")
+    assert "one.txt" in server.fetch("/files/without/").text
+    assert server.fetch("/").body == b"app '' '/'"
+
+
+def test_static_site(express, site):
+    server = express.start(site, "--application-type", "static", "--directory-index", "index.html")
+    assert server.fetch("/style.css").body == b"body {}"
+    assert server.fetch("/with/").body == b"index"
+    assert server.fetch("/missing").status == 404
+    assert server.fetch("/without/").status == 404
+
+
+def test_error_document(express, site):
+    words = ["--url-alias", "/pages", site, "--error-document", "404", "/pages/style.css", "--mount-point", "/shop"]
+    server = express.start(express.apps / "hello.wsgi", *words)
+    found = server.fetch("/missing")
+    assert (found.status, found.body) == (404, b"body {}")
+
+
+def test_proxied_servers(express, make_express):
+    other = make_express()
+    backend = other.start(other.apps / "hello.wsgi")
+    url = f"http://127.0.0.1:{backend.port}/"
+    words = ["--proxy-mount-point", "/other", f"{url}base", "--proxy-virtual-host", "other.example.com", url]
+    server = express.start(express.apps / "variables.wsgi", *words)
+    assert server.fetch("/other/x").body == b"app '' '/base/x'"
+    assert server.fetch("/other").status == 301
+    assert server.fetch("/x", headers=[("Host", "other.example.com")]).body == b"app '' '/x'"
+    assert server.environ()["MOD_WSGI_EXPRESS"] == "true"
+
+
+def test_compressed_responses(express):
+    (express.apps / "long.wsgi").write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/html')])\n"
+        "    return [b'x' * 10000]\n"
+    )
+    server = express.start(express.apps / "long.wsgi", "--compress-responses")
+    found = server.fetch("/", [("Accept-Encoding", "gzip")])
+    assert found.get("Content-Encoding") == "gzip"
+    assert len(found.body) < 1000
+    assert server.fetch().body == b"x" * 10000
+
+
+def test_headers_tell_little(express):
+    found = express.start(express.apps / "hello.wsgi").fetch()
+    assert found.get("Server") == "Apache"
+
+
+def test_authorization_reaches_the_application(express):
+    (express.apps / "who.wsgi").write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [environ.get('HTTP_AUTHORIZATION', 'none').encode()]\n"
+    )
+    server = express.start(express.apps / "who.wsgi")
+    assert server.fetch("/", [("Authorization", "Bearer abc")]).body == b"Bearer abc"
