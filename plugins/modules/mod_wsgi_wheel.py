@@ -181,6 +181,14 @@ class Job:
             return ""
         return "\n".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
 
+    def progress(self) -> str:
+        """How long it takes already, and the newest line of its log without the path that is in every one."""
+        try:
+            seconds = int(time.time() - os.stat(os.path.join(self.directory, "wheel")).st_mtime)
+        except OSError:
+            return "starting"
+        return f"{seconds} s: {self.tail(1).replace(self.directory + os.sep, '')[:100]}"
+
     def finish(self) -> str | None:
         """The wheel, moved to the wheelhouse, or None when the build failed. Only the log stays."""
         built = self.wheel(os.path.join(self.directory, "wheel")) if self.exit_code() == 0 else None
@@ -217,7 +225,7 @@ def advance(module: AnsibleModule, job: Job) -> dict:
         time.sleep(0.2)
         lock = take(job.lock)
     if lock is None:
-        return {"changed": False, "finished": False, "msg": job.tail(1)[:150] or "starting", "log": job.log}
+        return {"changed": False, "finished": False, "msg": job.progress(), "log": job.log}
     code = job.exit_code()
     path = job.finish()
     os.close(lock)

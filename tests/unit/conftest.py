@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+
+class Result(dict):
+    """What a module returned; `failed` tells how it ended."""
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.get("failed"))
+
+
+@pytest.fixture
+def run_module(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Runs a module as Ansible does, with arguments in and JSON out."""
+
+    def run(module: ModuleType, check: bool = False, **args: Any) -> Result:
+        capsys.readouterr()
+        with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        basic._ANSIBLE_ARGS = None
+        return Result(json.loads(capsys.readouterr().out))
+
+    return run

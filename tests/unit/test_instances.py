@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mod_wsgi_instances: every mistake gets one sentence with instance, key and fix; a good one gets all its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import instances
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils.instances import Layout
+
+SYSTEM = Layout("system", "/opt/m", "/var/log/m", "/var/lib/m", "/usr/bin/python3", "web", "webs", "")
+
+
+@pytest.fixture(scope="module")
+def options(checkout: Path) -> dict[str, Any]:
+    text = (checkout / "roles/mod_wsgi_instance/meta/argument_specs.yml").read_text()
+    return yaml.safe_load(text)["argument_specs"]["main"]["options"]["mod_wsgi_instance_spec"]["options"]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for name in ("wsgi.py", "mailer.py", "requirements.txt"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def errors(options: dict, *given: object, layout: Layout = SYSTEM, defaults: dict | None = None) -> list[str]:
+    return instances.normalise(list(given), options, defaults or {}, layout)[1]
+
+
+def done(options: dict, given: dict, layout: Layout = SYSTEM, defaults: dict | None = None) -> dict:
+    found, wrong = instances.normalise([given], options, defaults or {}, layout)
+    assert wrong == []
+    return found[0]
+
+
+def test_the_least_that_one_can_write(options):
+    found = done(options, {"name": "shop", "app": "/srv/shop/wsgi.py"})
+    assert found["paths"]["server_root"] == "/opt/m/instances/shop"
+    assert found["paths"]["url"] == "http://127.0.0.1:8000"
+    spec = found["spec"]
+    assert (spec["port"], spec["threads"], spec["user"], spec["group"]) == (8000, 5, "web", "webs")
+    assert spec["working_directory"] == "/srv/shop"
+    assert spec["logs"] == {"dir": "/var/log/m/shop", "level": "warn", "access": True, "rotate_mb": None}
+    assert spec["health"]["status"] == [200]
+    assert spec["processes"] is None
+
+
+def test_paths_below_a_source_are_those_of_the_copy(options, source):
+    spec = done(
+        options,
+        {
+            "name": "shop",
+            "source": str(source),
+            "app": "wsgi.py",
+            "requirements": "requirements.txt",
+            "services": [{"name": "mail", "script": "mailer.py"}],
+            "url_aliases": [{"url": "/static", "path": "static"}],
+            "python_path": ["lib", "/elsewhere"],
+        },
+    )["spec"]
+    assert spec["app"] == "/opt/m/apps/shop/wsgi.py"
+    assert spec["requirements"] == "/opt/m/apps/shop/requirements.txt"
+    assert spec["services"][0]["script"] == "/opt/m/apps/shop/mailer.py"
+    assert spec["services"][0]["log"] == "mail.log"
+    assert spec["url_aliases"][0]["path"] == "/opt/m/apps/shop/static"
+    assert spec["python_path"] == ["/opt/m/apps/shop/lib", "/elsewhere"]
+
+
+def test_texts_become_what_the_spec_says(options):
+    spec = done(options, {"name": "a", "app": "/a.py", "port": "8080", "logs": {"access": "no"}})["spec"]
+    assert spec["port"] == 8080
+    assert spec["logs"]["access"] is False
+
+
+def test_a_relative_source_starts_at_the_inventory(options, source):
+    layout = replace(SYSTEM, base=str(source.parent))
+    assert done(options, {"name": "a", "source": source.name, "app": "wsgi.py"}, layout)["spec"]["source"] == str(source)
+
+
+def test_defaults_for_all_are_below_what_one_says(options):
+    defaults = {"threads": 9, "env": {"A": "1", "B": "1"}}
+    spec = done(options, {"name": "a", "app": "/a.py", "env": {"B": "2"}}, defaults=defaults)["spec"]
+    assert (spec["threads"], spec["env"]) == (9, {"A": "1", "B": "2"})
+
+
+def test_a_module_needs_no_file(options):
+    assert done(options, {"name": "a", "app": "shop.wsgi:app", "app_type": "module"})["spec"]["app"] == "shop.wsgi:app"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("*", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("::", "http://[::1]:8000"), ("10.0.0.1", "http://10.0.0.1:8000")],
+)
+def test_url(options, host, url):
+    assert done(options, {"name": "a", "app": "/a.py", "host": host})["paths"]["url"] == url
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"prot": 80}, ["mod_wsgi_instances[0] (a)", "'prot'", "Did you mean 'port'"]),
+        ({"logs": {"levle": "info"}}, ["'logs.levle'", "Did you mean 'level'"]),
+        ({"services": [{"name": "x", "script": "/x.py", "lgo": "x"}]}, ["lgo", "Did you mean 'log'"]),
+        ({"zzzzz": 1}, ["'zzzzz'", "Known keys: "]),
+        ({"port": "many"}, ["port", "many"]),
+        ({"port": 0}, ["port 0", "1 to 65535"]),
+        ({"port": 70000}, ["port 70000"]),
+        ({"threads": 0}, ["threads 0", "at least 1"]),
+        ({"app_type": "paste"}, ["app_type", "script"]),
+        ({"name": "../up"}, ["name '../up'", "lower case"]),
+        ({"env": {"A-B": 1}}, ["env", "'A-B'"]),
+        ({"env": {"A": [1]}}, ["env.A", "list"]),
+        ({"env": {"A": 1}, "env_secret": {"A": 2}}, ["env and env_secret both set A"]),
+        ({"services": [{"name": "x", "script": "/x.py"}] * 2}, ["services", "two are named 'x'"]),
+        ({"reload": "on_change"}, ["reload", "system scope"]),
+        ({"app": "wsgi.py"}, ["app 'wsgi.py'", "needs 'source'"]),
+        ({"source": "/nonexistent"}, ["source", "not a directory"]),
+        ({"source": "relative"}, ["source 'relative'", "absolute path"]),
+    ],
+)
+def test_mistakes(options, change, parts):
+    (found,) = errors(options, {"name": "a", "app": "/a.py", **change})
+    for part in parts:
+        assert part in found
+
+
+def test_a_missing_key_is_named(options):
+    (found,) = errors(options, {"name": "a"})
+    assert "mod_wsgi_instances[0] (a)" in found
+    assert "app" in found
+
+
+def test_files_that_the_source_lacks(options, source):
+    (source / "wsgi.py").unlink()
+    found = errors(options, {"name": "a", "source": str(source), "app": "wsgi.py", "requirements": "req.txt"})
+    assert [text.split(": ", 1)[1].split(":")[0] for text in found] == ["app 'wsgi.py'", "requirements 'req.txt'"]
+
+
+def test_only_root_has_low_ports_and_other_users(options):
+    layout = replace(SYSTEM, scope="user")
+    found = errors(options, {"name": "a", "app": "/a.py", "port": 80, "user": "web"}, layout=layout)
+    assert len(found) == 2
+    assert "port 80: only root" in found[0]
+    assert "user: only root" in found[1]
+
+
+def test_two_on_one_port_and_two_of_one_name(options):
+    same_port = errors(options, {"name": "shop", "app": "/a.py"}, {"name": "blog", "app": "/b.py"})
+    assert same_port == ["mod_wsgi_instances: port 8000 is wanted by shop and blog. Give one of them another port"]
+    same_name = errors(options, {"name": "a", "app": "/a.py"}, {"name": "a", "app": "/b.py", "port": 8001})
+    assert same_name == ["mod_wsgi_instances: two are named 'a'. Give each its own name"]
+
+
+def test_every_error_at_once(options):
+    assert len(errors(options, {"name": "a", "app": "/a.py", "prot": 1}, "not a dictionary")) == 2
+
+
+def test_no_list_at_all(options):
+    assert instances.normalise({"name": "a"}, options, {}, SYSTEM)[1] == ["mod_wsgi_instances: a list is wanted, found dict"]
+
+
+def test_a_secret_is_in_no_error(options):
+    found = errors(options, {"name": "a", "app": "/a.py", "env_secret": "hunter2-hunter2", "port": "hunter2-hunter2"})
+    assert found
+    assert "hunter2" not in " ".join(found)
+
+
+def test_unknown_variables(checkout):
+    roles = str(checkout / "roles")
+    assert instances.unknown_variables(["mod_wsgi_python", "mod_wsgi_instances"], roles) == []
+    (near,) = instances.unknown_variables(["mod_wsgi_instnaces"], roles)
+    assert "Did you mean 'mod_wsgi_instances'" in near
+    (far,) = instances.unknown_variables(["mod_wsgi_qqqqqqqqqqqq"], roles)
+    assert "Remove it" in far
