@@ -24,7 +24,7 @@ from mod_wsgi import MARKER
 from mod_wsgi.server import FACTS, installation
 from operating_system import BuildError
 
-_SDIST = ("pyproject.toml", "VERSION", "README.md", "LICENSE", "backend", "module", "mod_wsgi", "tests")
+_SDIST = ("pyproject.toml", "VERSION", "README.md", "LICENSE", "backend", "module", "mod_wsgi")
 
 Settings = Optional[Mapping[str, Union[str, list[str]]]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -106,7 +107,7 @@ class Compiler:
         if done.returncode:
             print(shlex.join(command), file=sys.stderr)
             raise BuildError(
-                f"{complaint}: {self._command[0]} ended with code {done.returncode}; its messages are above"
+                f"{complaint}: {self._command[0]} ended with code {done.returncode}, see above{_advice(done.stderr)}"
             )
 
 
@@ -141,6 +142,14 @@ def verify(module: Path, python: BuildPython) -> None:
             f"and searches {dynamic.search_path or 'no path of its own'}. Look for flags in CFLAGS, LDFLAGS or CC that "
             "name another Python or run path"
         )
+
+
+def _advice(messages: str) -> str:
+    """A compiler may be there without the C library's files; httpd's and Python's headers were looked for before."""
+    found = re.search(
+        r"fatal error: '?([\w./-]+\.h)'?(?:: No such| file not found)|cannot find (crt\w*\.o|-lc)\b", messages
+    )
+    return f"; {found[1] or found[2]} is missing: {how_to_install('compiler')}" if found else ""
 
 
 def _of_system(table: Mapping[str, Sequence[str]]) -> Sequence[str]:

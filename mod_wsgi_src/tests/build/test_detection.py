@@ -283,6 +283,14 @@ def test_error_of_the_compiler_is_shown(front: Front, stub_tree: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+def test_c_library_without_headers(front: Front, stub_tree: Path) -> None:
+    broken = front.directory / "broken"
+    shutil.copytree(stub_tree, broken)
+    (broken / "module/apache/stub.c").write_text("#include <no_such_libc.h>\n")
+    done = front.attempt(front.venv().pip, "install", broken)
+    assert f"no_such_libc.h is missing: {operating_system.how_to_install('compiler')}" in done.stdout
+
+
 def test_warnings_are_errors_when_asked(front: Front, stub_tree: Path) -> None:
     sloppy = front.directory / "sloppy"
     shutil.copytree(stub_tree, sloppy)

@@ -48,6 +48,17 @@ def test_apxs_in_the_environment(front: Front, stub_tree: Path) -> None:
     assert "because APXS in the environment names" in log
 
 
+def test_setting_names_the_apxs_of_another_bundle(front: Front, stub_tree: Path) -> None:
+    """mod_wsgi-apxs lies in bin and has no httpd beside it: its environment's packages do."""
+    other, venv = front.venv("other", bundled=OTHER), front.venv(bundled=BUNDLED)
+    script = other.bin / "mod_wsgi-apxs"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o755)
+    front.run(venv.pip, "install", "--config-settings", f"apxs={script}", stub_tree)
+    assert venv.facts()["httpd"]["executable"] == other.own_httpd()
+    assert venv.built_against() == OTHER
+
+
 def test_setting_system(front: Front, stub_tree: Path) -> None:
     venv = front.venv(bundled=BUNDLED)
     log = front.run(venv.pip, "install", "-v", "--config-settings", "httpd=system", stub_tree)
