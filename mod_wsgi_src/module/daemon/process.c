@@ -186,6 +186,7 @@ static void start_python(wdm_process *process)
         .multiprocess = group->processes_given,
         .multithread = group->threads > 1,
         .run_once = group->threads == 1 && group->maximum_requests == 1,
+        .restrict_stdin = config->restrict_stdin,
         .restrict_stdout = config->restrict_stdout,
         .restrict_signal = config->restrict_signal && !service,
         .service_script = service,
