@@ -73,7 +73,7 @@ stage "C units: transport" c_units
 stage "C units: python layer" c_python_units
 stage "build and install the server" install_server
 stage "httpd wheel (cached)" httpd_wheel "$server_python"
-MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel--cached-.log")
+MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel-cached.log")
 if [ -f "$MOD_WSGI_HTTPD_WHEEL" ]; then export MOD_WSGI_HTTPD_WHEEL; else unset MOD_WSGI_HTTPD_WHEEL; fi
 stage "server against a real httpd" suite mod_wsgi_src/tests/functional
 stage "build front ends" suite mod_wsgi_src/tests/build

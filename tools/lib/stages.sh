@@ -14,7 +14,7 @@ stages_begin() {
 stage() {
     name=$1
     shift
-    log=$LOGS/$(printf '%s' "$name" | tr -c 'a-z0-9\n' '-').log
+    log=$LOGS/$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9\n' '-' | sed 's/-$//').log
     printf '\n=== %s\n' "$name"
     begin=$(date +%s)
     {
