@@ -98,6 +98,17 @@ static int connect_to(request_rec *r, wap_pool *pool, uint32_t process, int fres
     return unavailable(r, pool, strerror(errno));
 }
 
+/* A process refused the request since it has loaded another version of the script than httpd saw. httpd may have seen
+ * the older one: without a new look every successor would refuse it again. */
+static void look_again(wap_request *request)
+{
+    apr_finfo_t info;
+
+    if (request->fields.script_mtime_us &&
+        apr_stat(&info, request->script, APR_FINFO_MTIME, request->r->pool) == APR_SUCCESS)
+        request->fields.script_mtime_us = info.mtime;
+}
+
 static int try_processes(wap_relay *relay)
 {
     wap_pool *pool = relay->pool;
@@ -122,6 +133,8 @@ static int try_processes(wap_relay *relay)
             return relay->status;
         if (verdict == WAP_UNAVAILABLE || wap_pools_stopping())
             return unavailable(relay->r, pool, "no process became ready within connect-timeout");
+        if (verdict == WAP_REPLAY)
+            look_again(relay->request);
         fresh = 1; /* where one kept connection is dead, all are */
         wap_pool_clear(pool, (uint32_t)process);
     }

@@ -190,6 +190,7 @@ int wap_request_prepare(request_rec *r, wap_request *request)
         return status;
 
     request->r = r;
+    request->script = *target.handler_script ? target.handler_script : r->filename;
     request->fields.script_mtime_us = script_mtime(r, &target);
     request->fields.request_start_us = r->request_time;
     request->fields.vhost = wap_vhost_index(r->server);

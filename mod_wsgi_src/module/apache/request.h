@@ -16,6 +16,7 @@ typedef struct wap_request {
     request_rec *r;
     const wdm_group *group; /* NULL: embedded */
     wio_buf head;           /* WIO_HEAD_ROOM free bytes, then the variables; the handler frees it */
+    const char *script;     /* the file whose modification time is in fields.script_mtime_us */
     wio_request fields; /* vars_len, fixed_len, content_length, script_mtime_us, request_start_us, vhost, flags set */
 } wap_request;
 

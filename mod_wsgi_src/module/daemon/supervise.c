@@ -167,8 +167,15 @@ void wdm_table_hear(wdm_table *table, int index)
     uint32_t group = daemon->group, seat = daemon->seat;
     char word;
 
-    if (read(daemon->control, &word, 1) != 1 || table->ending)
-        return; /* end of file: its death will be collected */
+    ssize_t got = read(daemon->control, &word, 1);
+    if (got == 0) {
+        /* It is about to end; or its application has closed descriptors that are not its own, and it cannot be led. */
+        close(daemon->control);
+        daemon->control = -1;
+        daemon->kill_at_us = wio_now_us() + KILL_SLACK;
+    }
+    if (got != 1 || table->ending)
+        return;
     if (word == WDM_READY && daemon->state == WIO_PROCESS_STARTING) {
         is_ready(table, daemon);
     } else if (word == WDM_REPLACE && daemon->state == WIO_PROCESS_READY) {
@@ -229,9 +236,9 @@ static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t rea
         plan->quick_deaths++;
         if (plan->quick_deaths == PATIENT_DEATHS + 1)
             wdm_log(table->generation->config, group->vhost, WPY_LOG_CRIT,
-                    "daemon group '%s': process %u %s %d times in a row; requests get 503 until it starts", group->name,
-                    daemon->seat, reason == WIO_EXIT_START_FAILED ? "could not start" : "died at its start",
-                    plan->quick_deaths);
+                    "daemon group '%s': process %u %s %d times in a row; it is tried again with growing pauses",
+                    group->name, daemon->seat,
+                    reason == WIO_EXIT_START_FAILED ? "could not start" : "died at its start", plan->quick_deaths);
     }
 }
 
@@ -250,7 +257,8 @@ void wdm_table_reap(wdm_table *table)
 
         wdm_daemon daemon = table->daemons[i];
         table->daemons[i] = table->daemons[--table->count];
-        close(daemon.control);
+        if (daemon.control >= 0)
+            close(daemon.control);
         split_status(status, &reason, &detail);
         record_death(table, &daemon, reason, detail);
         count_death(table, &daemon, reason);

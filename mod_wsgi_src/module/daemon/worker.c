@@ -141,6 +141,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
         _exit(0); /* the application forked, and its child came back through here */
     *counted = !wdm_exchange_close(x);
     atomic_store(&worker->request_us, 0);
+    atomic_store_explicit(&process->active_us, wio_now_us(), memory_order_relaxed);
     count(process);
     return !x->broken;
 }
@@ -188,6 +189,16 @@ static void accept_one(wdm_process *process)
         close(fd);
 }
 
+/* Some code closes every descriptor that it can find. */
+static _Noreturn void lose_descriptors(wdm_process *process)
+{
+    wdm_log(process->config, process->group->vhost, WPY_LOG_CRIT,
+            "daemon process %ld of group '%s': descriptors of the server were closed (%s), by the application most "
+            "likely: it ends",
+            (long)getpid(), process->group->name, strerror(errno));
+    _exit(EXIT_FAILURE);
+}
+
 static void *work(void *argument)
 {
     wdm_worker *worker = argument;
@@ -197,6 +208,8 @@ static void *work(void *argument)
         int fd = wio_ready_wait(process->ready, -1);
         if (fd < 0 && errno == ECANCELED)
             return NULL;
+        if (fd < 0 && errno != EINTR && errno != ETIMEDOUT)
+            lose_descriptors(process);
         if (fd < 0)
             continue;
         if (fd == process->listener)
