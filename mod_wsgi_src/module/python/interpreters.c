@@ -337,32 +337,50 @@ static int others_are_left(void)
     return left;
 }
 
-/* GIL held with a thread state of the interpreter. */
-static void run_exit_callbacks(void)
+/* Python takes the thread that made an interpreter for its main thread, and waits for it when another one ends the
+ * interpreter: for ever, as the base state only goes with the interpreter. So the calling thread takes that part. */
+static void become_main_thread(PyObject *threading)
 {
-    PyObject *module = PyImport_ImportModule("atexit");
-    PyObject *result = module ? PyObject_CallMethod(module, "_run_exitfuncs", NULL) : NULL;
-    if (!result)
-        wpy_log_exception("mod_wsgi: an exit callback raised an exception:");
+    PyObject *thread = PyObject_CallMethod(threading, "main_thread", NULL);
+    PyObject *result = thread ? PyObject_CallMethod(thread, "_set_ident", NULL) : NULL;
+    PyErr_Clear();
     Py_XDECREF(result);
-    Py_XDECREF(module);
+    Py_XDECREF(thread);
 }
 
-/* Ends it from a fresh thread state: the one that made it may belong to a thread that has gone, and threading waits for
- * ever for such a "main" thread unless its state is deleted. */
-static void end_interp(wpy_interp *interp, PyThreadState *main_state)
+/* What Python does first when an interpreter ends: joins threads that are not daemons, runs exit callbacks. Doing it twice
+ * does no harm. GIL held with the interpreter's base state. */
+static void say_goodbye(void)
 {
-    PyThreadState *last = PyThreadState_New(interp->py);
-    if (last) {
-        PyThreadState_Swap(last);
-        PyThreadState_Clear(interp->base);
-        PyThreadState_Delete(interp->base);
-    } else {
-        PyThreadState_Swap(last = interp->base);
+    PyObject *threading = PyImport_ImportModule("threading"), *atexit = PyImport_ImportModule("atexit"), *result = NULL;
+    if (threading) {
+        become_main_thread(threading);
+        result = PyObject_CallMethod(threading, "_shutdown", NULL);
+    }
+    if (result && atexit)
+        Py_XSETREF(result, PyObject_CallMethod(atexit, "_run_exitfuncs", NULL));
+    if (!result)
+        wpy_log_exception("mod_wsgi: the end of an interpreter raised an exception:");
+    Py_XDECREF(result);
+    Py_XDECREF(atexit);
+    Py_XDECREF(threading);
+}
+
+/* Ends a sub-interpreter, unless it has threads left: Python would abort then. GIL held, before and after with
+ * `main_state`. 0; -1 when it had to be left. */
+static int end_interp(wpy_interp *interp, PyThreadState *main_state, int left)
+{
+    PyThreadState_Swap(interp->base);
+    say_goodbye();
+    if (left || PyInterpreterState_ThreadHead(interp->py) != interp->base || PyThreadState_Next(interp->base)) {
+        PyThreadState_Swap(main_state);
+        return -1;
     }
     clear_objects(interp);
-    wpy_end_interpreter(last, main_state);
+    wpy_end_interpreter(interp->base, main_state);
+    table.interps[interp->ordinal] = NULL;
     free_record(interp);
+    return 0;
 }
 
 int wpy_interps_stop(PyThreadState *main_state)
@@ -374,20 +392,11 @@ int wpy_interps_stop(PyThreadState *main_state)
         detach_thread(this_thread);
     left = others_are_left();
     PyEval_RestoreThread(main_state);
-    for (i = WPY_MAX_INTERPRETERS - 1; i > 0; i--) {
-        if (!table.interps[i] || !table.interps[i]->ready)
-            continue;
-        if (left) {
-            PyThreadState_Swap(table.interps[i]->base);
-            run_exit_callbacks();
-            PyThreadState_Swap(main_state);
-        } else {
-            end_interp(table.interps[i], main_state);
-            table.interps[i] = NULL;
-        }
-    }
+    for (i = WPY_MAX_INTERPRETERS - 1; i > 0; i--)
+        if (table.interps[i] && table.interps[i]->ready && end_interp(table.interps[i], main_state, left))
+            left = 1;
     if (left) {
-        run_exit_callbacks();
+        say_goodbye();
         return -1;
     }
     clear_objects(table.interps[0]);

@@ -94,7 +94,7 @@ void wpy_table_unlock(void);
 void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us);
 
 /* No thread begins any more; ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when threads
- * are left that still own thread states: then atexit callbacks ran, and Python must not be finalised. */
+ * are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran, and Python must not be finalised. */
 int wpy_interps_stop(PyThreadState *main_state);
 
 #endif

@@ -195,22 +195,41 @@ typedef struct wpy_closed_stream {
     const char *what, *directive;  /* string literals */
 } wpy_closed_stream;
 
+/* Python itself flushes the standard streams when it ends; that works. */
+static PyObject *closed_flush(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    Py_RETURN_NONE;
+}
+
 static PyObject *closed_getattr(PyObject *object, PyObject *name)
 {
     const wpy_closed_stream *self = (wpy_closed_stream *)object;
-    const char *text = PyUnicode_AsUTF8(name);
-    if (!text)
-        return NULL;
-    if (text[0] == '_')
-        return PyObject_GenericGetAttr(object, name);
+    PyObject *value = PyObject_GenericGetAttr(object, name);
+    if (value || !PyErr_ExceptionMatches(PyExc_AttributeError))
+        return value;
+    PyErr_Clear();
     return PyErr_Format(PyExc_OSError, "%s is not for applications here (%s Off allows it)", self->what,
                         self->directive);
 }
+
+static PyMethodDef closed_methods[] = {
+    { "flush", closed_flush, METH_NOARGS, "Does nothing." },
+    { NULL, NULL, 0, NULL }
+};
+
+static PyGetSetDef closed_attributes[] = {
+    { "closed", stream_flag, NULL, NULL, "0" },
+    { NULL, NULL, NULL, NULL, NULL }
+};
 
 static PyType_Slot closed_slots[] = {
     { Py_tp_new, wpy_no_new },
     { Py_tp_dealloc, plain_dealloc },
     { Py_tp_getattro, closed_getattr },
+    { Py_tp_methods, closed_methods },
+    { Py_tp_getset, closed_attributes },
     { 0, NULL }
 };
 
