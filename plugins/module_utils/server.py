@@ -31,11 +31,13 @@ def clean_environment() -> dict[str, str]:
 
 def command_of(pid: int) -> str:
     """The command line of a live process; empty when there is none."""
+    # COLUMNS: ps cuts a line to the width of a terminal, even where there is none.
     done = subprocess.run(
         ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)],
         capture_output=True,
         text=True,
         errors="replace",
+        env={"PATH": PATH, "COLUMNS": "4096"},
         check=False,
     )
     state, _, command = done.stdout.strip().partition(" ")

@@ -79,7 +79,9 @@ def test_texts_become_what_the_spec_says(options):
 
 def test_a_relative_source_starts_at_the_inventory(options, source):
     layout = replace(SYSTEM, base=str(source.parent))
-    assert done(options, {"name": "a", "source": source.name, "app": "wsgi.py"}, layout)["spec"]["source"] == str(source)
+    assert done(options, {"name": "a", "source": source.name, "app": "wsgi.py"}, layout)["spec"]["source"] == str(
+        source
+    )
 
 
 def test_defaults_for_all_are_below_what_one_says(options):
@@ -94,7 +96,12 @@ def test_a_module_needs_no_file(options):
 
 @pytest.mark.parametrize(
     ("host", "url"),
-    [("*", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("::", "http://[::1]:8000"), ("10.0.0.1", "http://10.0.0.1:8000")],
+    [
+        ("*", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("::", "http://[::1]:8000"),
+        ("10.0.0.1", "http://10.0.0.1:8000"),
+    ],
 )
 def test_url(options, host, url):
     assert done(options, {"name": "a", "app": "/a.py", "host": host})["paths"]["url"] == url
@@ -161,7 +168,9 @@ def test_every_error_at_once(options):
 
 
 def test_no_list_at_all(options):
-    assert instances.normalise({"name": "a"}, options, {}, SYSTEM)[1] == ["mod_wsgi_instances: a list is wanted, found dict"]
+    assert instances.normalise({"name": "a"}, options, {}, SYSTEM)[1] == [
+        "mod_wsgi_instances: a list is wanted, found dict"
+    ]
 
 
 def test_a_secret_is_in_no_error(options):

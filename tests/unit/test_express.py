@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mod_wsgi_express: the smallest action, nothing on a second run, and nothing lost when a run fails in the middle.
+
+The command and the server are stand-ins: a script that answers what the test says, and a server that remembers what it
+was told. The real ones are tested where they live, and together by the scenarios of molecule.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import ServerError
+from ansible_collections.modwsgi.toolkit.plugins.modules import mod_wsgi_express
+
+EXPRESS = """#!{python}
+import json, pathlib, sys
+here = pathlib.Path({here!r})
+command, request = sys.argv[3], json.load(sys.stdin)
+with open(here / "calls", "a") as calls:
+    calls.write(json.dumps([sys.argv[1:], request]) + "\\n")
+answer = json.loads((here / "answer").read_text())
+if "error" in answer:
+    sys.exit("mod_wsgi-express " + command + ": " + answer["error"])
+if command == "plan":
+    print(json.dumps(answer))
+else:
+    for file in answer["files"]:
+        pathlib.Path(file["path"]).parent.mkdir(exist_ok=True)
+        pathlib.Path(file["path"]).write_text("new")
+"""
+
+
+class FakeServer:
+    """Remembers what it was told; `running` and `broken` are set by the test."""
+
+    running: int | None = None
+    broken = False
+    told: list[str] = []
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def pid(self) -> int | None:
+        return type(self).running
+
+    def restart(self) -> None:
+        self.told.append("restart")
+        if type(self).broken:
+            type(self).broken = False  # the old configuration starts again
+            raise ServerError("it does not start")
+        type(self).running = 4711
+
+    def graceful(self) -> None:
+        self.told.append("graceful")
+
+    def stop(self) -> None:
+        self.told.append("stop")
+        type(self).running = None
+
+
+@pytest.fixture
+def world(tmp_path: Path, run_module, monkeypatch):
+    root = tmp_path / "instances" / "shop"
+    signals: list[tuple[tuple[int, ...], str]] = []
+    python = tmp_path / "python"
+    python.write_text(EXPRESS.format(python=sys.executable, here=str(tmp_path)))
+    python.chmod(0o755)
+    server = type("Server", (FakeServer,), {"told": []})
+    monkeypatch.setattr(mod_wsgi_express, "Server", server)
+    monkeypatch.setattr(mod_wsgi_express, "signal_all", lambda pids, number: signals.append((tuple(pids), number.name)))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+
+    class World:
+        def __init__(self) -> None:
+            self.root, self.server, self.signals, self.port = root, server, signals, free
+            self.env = tmp_path / "instances" / "shop.env"
+            self.state = tmp_path / "instances" / "shop.state"
+
+        def plan(self, action: str = "none", state: str = "same", **more: object) -> None:
+            file = {"path": str(root / "httpd.conf"), "state": state, "diff": "- a\n+ b\n" if state != "same" else ""}
+            daemons = {"main": [11, 12], "service:mail": [13]}
+            answer = {"files": [file], "action": action, "reasons": [], "services": [], "daemons": daemons, **more}
+            (tmp_path / "answer").write_text(json.dumps(answer))
+
+        def error(self, text: str) -> None:
+            (tmp_path / "answer").write_text(json.dumps({"error": text}))
+
+        def calls(self) -> list[str]:
+            return [json.loads(line)[0][2] for line in (tmp_path / "calls").read_text().splitlines()]
+
+        def run(self, check: bool = False, **more: object):
+            args = {
+                "name": "shop",
+                "server_root": str(root),
+                "python": str(python),
+                "options": {"port": self.port, "host": "127.0.0.1"},
+                "env_file": str(self.env),
+                "env_content": "export A=1\n",
+                "release": "one",
+                **more,
+            }
+            return run_module(mod_wsgi_express, check=check, **args)
+
+        def installed(self) -> None:
+            """The state after a first, good run."""
+            self.plan("stop_start", "create")
+            assert self.run()["changed"] is True
+            self.server.told.clear()
+            self.plan()
+
+    return World()
+
+
+def test_first_run_writes_and_starts(world):
+    world.plan("stop_start", "create")
+    found = world.run()
+    assert (found["changed"], found["action"], found["would_interrupt"]) == (True, "stop_start", False)
+    assert world.server.told == ["restart"]
+    assert world.calls() == ["plan", "setup-server"]
+    assert stat.S_IMODE(world.env.stat().st_mode) == 0o600
+    assert world.env.read_text() == "export A=1\n"
+
+
+def test_second_run_touches_nothing(world):
+    world.installed()
+    before = {path: path.stat().st_mtime_ns for path in world.root.parent.rglob("*")}
+    found = world.run()
+    assert (found["changed"], found["action"], found["files"]) == (False, "none", [])
+    assert {path: path.stat().st_mtime_ns for path in world.root.parent.rglob("*")} == before
+    assert world.server.told == []
+    assert world.calls()[-1] == "plan"  # and no setup-server
+
+
+def test_new_code_replaces_daemons_and_services_without_a_restart(world):
+    world.installed()
+    found = world.run(release="two")
+    assert (found["action"], found["would_interrupt"]) == ("usr1", False)
+    assert world.signals == [((11, 12), "SIGUSR1"), ((13,), "SIGTERM")]
+    assert world.server.told == []
+    assert world.run(release="two")["changed"] is False
+
+
+def test_only_a_service(world):
+    world.installed()
+    world.plan("term", services=["mail"])
+    assert world.run()["action"] == "term"
+    assert world.signals == [((13,), "SIGTERM")]
+
+
+def test_configuration_is_read_again_gracefully(world):
+    world.installed()
+    world.plan("graceful", "change")
+    found = world.run()
+    assert (found["action"], found["would_interrupt"]) == ("graceful", False)
+    assert world.server.told == ["graceful"]
+
+
+def test_environment_needs_stop_and_start_and_shows_names_only(world):
+    world.installed()
+    found = world.run(env_content="export A=1\nexport TOKEN='very secret value'\n")
+    assert (found["action"], found["would_interrupt"]) == ("stop_start", True)
+    assert world.server.told == ["restart"]
+    assert "TOKEN" in found["msg"]
+    assert "very secret value" not in json.dumps(found)
+    assert world.env.read_text().endswith("'very secret value'\n")
+
+
+def test_the_strongest_action_wins(world):
+    world.installed()
+    world.plan("graceful", "change")
+    assert world.run(release="two", env_content="export A=2\n")["action"] == "stop_start"
+
+
+def test_what_does_not_run_is_started(world):
+    world.installed()
+    world.server.running = None
+    found = world.run()
+    assert (found["changed"], found["action"], found["would_interrupt"]) == (True, "stop_start", False)
+    assert "it does not run" in found["msg"]
+
+
+def test_check_mode_predicts_and_writes_nothing(world):
+    world.installed()
+    before = {path: path.read_bytes() for path in world.root.parent.rglob("*") if path.is_file()}
+    world.plan("graceful", "change")
+    found = world.run(check=True, env_content="export A=2\n")
+    assert (found["changed"], found["action"], found["would_interrupt"]) == (True, "stop_start", True)
+    assert any("- a" in part["prepared"] for part in found["diff"])
+    assert {path: path.read_bytes() for path in world.root.parent.rglob("*") if path.is_file()} == before
+    assert world.server.told == []
+
+
+def test_check_mode_on_a_bare_machine(world):
+    found = world.run(check=True, python="/nonexistent/python")
+    assert (found["changed"], found["action"]) == (True, "stop_start")
+    assert not world.root.parent.exists()
+
+
+def test_a_refused_configuration_leaves_everything(world):
+    world.installed()
+    before = {path: path.read_bytes() for path in world.root.parent.rglob("*") if path.is_file()}
+    world.error("--threads: '0' is too small; give 1 or more")
+    found = world.run(env_content="export A=2\n")
+    assert found.failed
+    assert found["msg"] == "instance 'shop': mod_wsgi-express plan: --threads: '0' is too small; give 1 or more"
+    assert {path: path.read_bytes() for path in world.root.parent.rglob("*") if path.is_file()} == before
+    assert world.server.told == []
+
+
+def test_a_server_that_does_not_start_comes_back_as_it_was(world):
+    world.installed()
+    (world.root / "httpd.conf").write_text("old")
+    world.plan("stop_start", "change")
+    world.server.broken = True
+    found = world.run(env_content="export A=2\n")
+    assert found.failed
+    assert "it does not start The previous configuration is back and serves." in found["msg"]
+    assert (world.root / "httpd.conf").read_text() == "old"
+    assert world.env.read_text() == "export A=1\n"
+    assert world.server.told == ["restart", "restart"]
+    world.plan()
+    assert world.run()["changed"] is False  # as if nothing had been tried
+
+
+def test_what_was_not_put_into_effect_is_remembered(world):
+    world.installed()
+    state = json.loads(world.state.read_text())
+    world.state.write_text(json.dumps({**state, "pending": "graceful"}))  # killed between writing and acting
+    found = world.run()
+    assert (found["changed"], found["action"]) == (True, "graceful")
+    assert "interrupted" in found["msg"]
+    assert world.run()["changed"] is False
+
+
+def test_a_taken_port_is_told_before_anything_is_written(world):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        world.plan("stop_start", "create")
+        found = world.run(options={"port": holder.getsockname()[1], "host": "127.0.0.1"})
+    assert found.failed
+    assert "cannot be used (Address already in use)" in found["msg"]
+    assert "choose another port" in found["msg"]
+    assert not world.root.exists()
+    assert world.server.told == []
+
+
+def test_options_go_through_standard_input(world, tmp_path):
+    world.plan("stop_start", "create")
+    world.run(options={"port": world.port, "setenv": [["TOKEN", "secret"]]})
+    for line in (tmp_path / "calls").read_text().splitlines():
+        words, request = json.loads(line)
+        assert "secret" not in " ".join(words)
+        assert request["options"]["setenv"] == [["TOKEN", "secret"]]
+
+
+def test_stopped(world):
+    world.installed()
+    assert world.run(check=True, state="stopped")["action"] == "stop"
+    assert world.server.told == []
+    assert world.run(state="stopped")["changed"] is True
+    assert world.server.told == ["stop"]
+    assert world.run(state="stopped")["changed"] is False
