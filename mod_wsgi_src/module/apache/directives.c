@@ -228,5 +228,5 @@ const command_rec wap_directives[] = {
     AP_INIT_TAKE1(
         "WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
         "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),
-    {NULL},
+    {.name = NULL},
 };
