@@ -204,13 +204,21 @@ static void start_python(wdm_process *process)
     }
 }
 
+/* 0, or -1 when one failed, which is logged. A service ends with the first of its scripts that fails or wants the end: the
+ * next one may depend on it, and would know nothing of the signal. */
 static int run_imports(const wdm_process *process)
 {
+    const wdm_group *group = process->group;
     int failed = 0;
 
-    for (int i = 0; i < process->group->n_imports; i++)
-        failed |= wpy_import_script(process->group->imports[i].path, process->group->imports[i].application_group);
-    return failed; /* each is logged */
+    for (int i = 0; i < group->n_imports; i++) {
+        int result = wpy_import_script(group->imports[i].path, group->imports[i].application_group);
+        if (result < 0)
+            failed = -1;
+        if (result != 0 && group->threads == 0)
+            break;
+    }
+    return failed;
 }
 
 /* --- serving ------------------------------------------------------------------------------------------------------ */

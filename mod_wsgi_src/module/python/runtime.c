@@ -107,12 +107,12 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
 
 /* ---- scripts at start ---- */
 
-/* How a service script ended. 0: it returned, or exited with success. */
-static int script_failed(const char *path)
+/* A script ended by an exception. 1: a service script exited with success; -1: anything else, which is logged. */
+static int script_raised(const char *path)
 {
     PyObject *error, *code;
     char intro[1024];
-    int failed = 1;
+    int failed;
     if (runtime.config.service_script && PyErr_ExceptionMatches(PyExc_SystemExit)) {
         error = wpy_take_exception();
         code = PyObject_GetAttrString(error, "code");
@@ -122,11 +122,11 @@ static int script_failed(const char *path)
         PyErr_Clear();
         Py_XDECREF(code);
         Py_DECREF(error);
-        return failed;
+        return failed ? -1 : 1;
     }
     snprintf(intro, sizeof intro, "mod_wsgi: loading the script '%s' raised an exception:", path);
     wpy_log_exception(intro);
-    return failed;
+    return -1;
 }
 
 int wpy_import_script(const char *path, const char *application_group)
@@ -134,18 +134,18 @@ int wpy_import_script(const char *path, const char *application_group)
     wpy_thread *thread = wpy_thread_begin();
     wpy_interp *interp;
     wpy_target *target;
-    int failed = 1;
+    int result = -1;
     if (!thread)
         return -1;
     interp = wpy_interp_get(thread, application_group ? application_group : "");
     target = interp ? wpy_target_get(interp, path) : NULL;
     if (target && !wpy_enter(thread, interp)) {
-        failed = wpy_target_load(target, 0) ? script_failed(path) : 0;
+        result = wpy_target_load(target, 0) ? script_raised(path) : 0;
         wpy_leave();
     }
     wpy_log_flush_all(thread, 0);
     wpy_thread_end(thread);
-    return failed ? -1 : 0;
+    return result;
 }
 
 /* ---- stop ---- */

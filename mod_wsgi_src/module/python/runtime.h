@@ -29,7 +29,8 @@ int wpy_check_home(const char *python_home, char *error, size_t size);
 int wpy_start(const wpy_config *config, char *error, size_t size);
 int wpy_started(void);
 
-/* Loads a script into an interpreter at start (WSGIImportScript, pre-loading). 0; -1 when it failed, which is logged.
+/* Loads a script into an interpreter at start (WSGIImportScript, pre-loading). 0; -1 when it failed, which is logged;
+ * 1 when a service script asked for the end of the process (SystemExit, as by SIGTERM) without a failure.
  * "" names the main interpreter. With config.service_script it runs on the calling (main) thread until the script returns. */
 int wpy_import_script(const char *path, const char *application_group);
 
