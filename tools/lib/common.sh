@@ -9,8 +9,12 @@ die() {
 }
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
-VENV=$CHECKOUT/.venv
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/modwsgi-toolkit
+# Ansible calls the interpreter without quotes: in a checkout whose path has a space the venv must lie elsewhere.
+case $CHECKOUT in
+    *[[:space:]]*) VENV=$CACHE/venv-$(printf '%s' "$CHECKOUT" | cksum | cut -d ' ' -f 1) ;;
+    *) VENV=$CHECKOUT/.venv ;;
+esac
 export ANSIBLE_COLLECTIONS_PATH="$CHECKOUT/collections"
 
 # Ansible refuses any other encoding.
@@ -45,23 +49,24 @@ need_venv() {
     python=$(find_python) || exit 2
     stamp=$({ cat "$CHECKOUT/requirements/site.txt" && echo "$CHECKOUT" && "$python" -VV; } | sha256sum)
     extra=$(sha256sum <"$CHECKOUT/requirements/dev.txt")
+    mkdir -p "$(dirname "$VENV")"
     (
         command -v flock >/dev/null && flock 9
         if [ "$(cat "$VENV/.complete-site" 2>/dev/null)" != "$stamp" ]; then
             need_venv_module "$python"
-            say "making .venv with $("$python" -V) from requirements/site.txt (once, about half a minute)"
+            say "making ${VENV##*/} with $("$python" -V) from requirements/site.txt (once, about half a minute)"
             rm -rf "$VENV"
             "$python" -m venv "$VENV"
             install_pinned site
             printf '%s\n' "$stamp" >"$VENV/.complete-site"
         fi
         if [ "$1" = dev ] && [ "$(cat "$VENV/.complete-dev" 2>/dev/null)" != "$extra" ]; then
-            say "adding the test tools to .venv from requirements/dev.txt (once, about a minute)"
+            say "adding the test tools to ${VENV##*/} from requirements/dev.txt (once, about a minute)"
             rm -f "$VENV/.complete-dev"
             install_pinned dev
             printf '%s\n' "$extra" >"$VENV/.complete-dev"
         fi
-    ) 9>"$CHECKOUT/.venv.lock"
+    ) 9>"$VENV.lock"
     # molecule and ansible-lint call ansible-playbook and pytest by name.
     export PATH="$VENV/bin:$PATH"
 }
@@ -69,5 +74,5 @@ need_venv() {
 install_pinned() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
         --requirement "$CHECKOUT/requirements/$1.txt" </dev/null ||
-        die "pip could not install requirements/$1.txt into .venv; its message is above, and ./run begins anew next time"
+        die "pip could not install requirements/$1.txt into $VENV; its message is above, and ./run begins anew next time"
 }
