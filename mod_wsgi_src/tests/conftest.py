@@ -35,10 +35,24 @@ def module_path() -> Path:
     return path
 
 
+SERVERS = pytest.StashKey[list[Httpd]]()  # those that a test made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test shows the log and the processes of its servers."""
+    report = yield
+    if report.failed:  # type: ignore[attr-defined]
+        given = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Httpd)]
+        for server in [*item.stash.get(SERVERS, []), *given]:
+            report.sections.append((f"httpd in {server.root}", server.describe()))  # type: ignore[attr-defined]
+    return report
+
+
 @pytest.fixture
-def httpd(module_path: Path) -> Iterator[Callable[..., Httpd]]:
+def httpd(module_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Httpd]]:
     """Makes servers: httpd(config, ...) starts one. All are stopped, and must then have left nothing behind."""
-    made: list[Httpd] = []
+    made = request.node.stash[SERVERS] = []
 
     def make(config: str = "", *, start: bool = True, env: dict[str, str] | None = None, **options: object) -> Httpd:
         server = Httpd(module_path)

@@ -148,3 +148,62 @@ def test_an_error_log_of_a_virtual_host(httpd: Make) -> None:
     own = server.root / "logs" / "first.log"
     until(lambda: "into-its-own-log" in own.read_text(), "the line is in the host's log")
     assert "into-its-own-log" not in server.log()
+
+
+SERVICE = """
+import os, sys, threading, time
+
+def note(text):
+    with open({path!r}, "a") as file:
+        file.write(text + "\\n")
+
+note("begin %d %s" % (os.getpid(), threading.current_thread() is threading.main_thread()))
+try:
+    while not os.path.exists({path!r} + ".leave"):
+        time.sleep(0.02)
+    note("returned")
+except SystemExit:
+    note("SystemExit")
+    raise
+"""
+
+
+def service(httpd: Make) -> tuple[Httpd, Path]:
+    server = httpd(
+        "WSGIDaemonProcess s processes=1 threads=0 display-name=%{GROUP}\n"
+        "WSGIImportScript {apps}/service.py process-group=s application-group=%{GLOBAL}\n"
+        "WSGIScriptAlias / {apps}/responses.py\n",
+        start=False,
+    )
+    notes = server.data / "notes"
+    server.app("service.py", SERVICE.format(path=str(notes)))
+    server.start()
+    until(lambda: notes.exists() and "begin" in notes.read_text(), "the service runs")
+    return server, notes
+
+
+def test_a_service_script_runs_on_the_main_thread_until_it_is_stopped(httpd: Make) -> None:
+    server, notes = service(httpd)
+    assert server.get("/hello").status == 200
+    first = notes.read_text().split()
+    assert first[2] == "True"
+    assert {int(first[1])} == server.daemon_pids()
+    server.stop()
+    assert notes.read_text().splitlines()[1:] == ["SystemExit"]
+
+
+def test_a_service_script_that_returns_is_started_again(httpd: Make) -> None:
+    server, notes = service(httpd)
+    leave = Path(f"{notes}.leave")
+    leave.touch()
+    until(lambda: "returned" in notes.read_text(), "it returned")
+    leave.unlink()
+    until(lambda: notes.read_text().count("begin") >= 2 and len(server.daemon_pids()) == 1, "it was started again")
+
+
+def test_a_service_takes_no_requests(httpd: Make) -> None:
+    server, _ = service(httpd)
+    text = server.conf.read_text()
+    server.conf.write_text(text + "WSGIProcessGroup s\n")
+    server.graceful()
+    assert server.get("/hello").status in (500, 503)

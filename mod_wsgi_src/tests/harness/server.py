@@ -106,7 +106,8 @@ class Httpd:
         if mpm == "prefork":
             lines += [f"ServerLimit {children}", f"StartServers {children}", f"MaxRequestWorkers {children}"]
         else:
-            lines += [f"ServerLimit {children}", f"StartServers {children}", f"ThreadsPerChild {threads}"]
+            # Slots beyond the children: at a graceful restart the old ones finish in theirs.
+            lines += [f"ServerLimit {children + 4}", f"StartServers {children}", f"ThreadsPerChild {threads}"]
             lines += [f"MaxRequestWorkers {children * threads}", f"MinSpareThreads {threads}"]
             lines += [f"MaxSpareThreads {children * threads}"]
         lines += ["TypesConfig /dev/null", "<Directory />", "Require all granted", "AllowOverride None", "</Directory>"]
@@ -229,6 +230,10 @@ class Httpd:
             if path.exists():
                 text += path.read_text(errors="replace")
         return text
+
+    def describe(self) -> str:
+        """For a test that failed: who is there, and the end of the log."""
+        return "\n".join([*map(str, self.processes()), *self.log().splitlines()[-60:]])
 
     def wait_log(self, pattern: str, since: int = 0, timeout: float = 15.0) -> re.Match[str]:
         """Waits until the log matches, looking only at what came after `since` characters (len(log()) earlier)."""
