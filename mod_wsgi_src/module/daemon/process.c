@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../python/channel.h"
@@ -52,7 +51,7 @@ static int tell_manager(const wdm_process *process, char word)
     ssize_t told;
 
     do
-        told = send(process->control, &word, 1, MSG_NOSIGNAL);
+        told = write(process->control, &word, 1);
     while (told < 0 && errno == EINTR);
     return told == 1 ? 0 : -1;
 }

@@ -25,7 +25,7 @@ enum wio_process_state {
     WIO_PROCESS_DRAINING,
     WIO_PROCESS_FAILED
 };
-/* Why a daemon ended; written by the daemon (or the manager, for signals), told by the child that meets the EOF. */
+/* Why a daemon ended; recorded by the manager that collects it, told by the child that meets the end of file. */
 enum wio_exit_reason {
     WIO_EXIT_NONE,
     WIO_EXIT_STOP,

@@ -16,7 +16,7 @@
  *   RESPONSE d>c  a head (status and header fields)
  *   FILE     d>c  wio_file + one descriptor by SCM_RIGHTS
  *   END      d>c  wio_end: only this makes the response whole
- *   ABORT    d>c  arg = wio_abort_code, payload = text for the log (never for the client)
+ *   ABORT    d>c  arg = wio_abort_code; before a RESPONSE the HTTP status to answer. The daemon has logged the cause
  *   RETRY    d>c  arg = wio_retry_reason; legal only before the request was claimed
  */
 #ifndef WSGI_TRANSPORT_FRAME_H
