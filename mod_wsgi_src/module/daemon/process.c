@@ -203,8 +203,8 @@ static void start_python(wdm_process *process)
     }
 }
 
-/* 0, or -1 when one failed, which is logged. A service ends with the first of its scripts that fails or wants the end: the
- * next one may depend on it, and would know nothing of the signal. */
+/* 0, or -1 when one failed, which is logged. A service ends with the first of its scripts that fails or wants the end:
+ * the next one may depend on it, and would know nothing of the signal. */
 static int run_imports(const wdm_process *process)
 {
     const wdm_group *group = process->group;
