@@ -166,9 +166,7 @@ def _set_up(found: argparse.Namespace) -> int:
 
 def _plan(found: argparse.Namespace) -> int:
     made = make_model(found, repair=False)
-    preflight.check_root(made)
-    preflight.check_readable(made)
-    preflight.check_configuration(made)
+    preflight.check_all(made)
     result = plan.make_plan(made)
     if "json" in found:
         print(json.dumps(result, indent=2, sort_keys=True))

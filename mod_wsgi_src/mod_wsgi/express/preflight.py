@@ -21,18 +21,46 @@ from .model import Model
 CONFIGTEST_SECONDS = 60
 
 
+def check_all(model: Model) -> None:
+    """What both plan and setup-server look at. Writes nothing but a scratch directory, which it removes."""
+    check_root(model)
+    check_readable(model)
+    check_scripts(model)
+    check_configuration(model)
+
+
 def check_root(model: Model) -> None:
     places.check_trusted("server-root", model.server_root)
     if model.settings.log_directory:
         _check_place("log-directory", model.log_directory)
-    _check_place("pid-file", model.pid_file.parent if model.settings.pid_file else model.server_root)
+    _check_place("server-root", model.server_root)
+    if model.settings.pid_file:
+        _check_place("pid-file", model.pid_file.parent)
 
 
 def _check_place(option: str, directory: Path) -> None:
     """A directory that is there must be writable; one that is not yet must be possible."""
     there = next(path for path in [directory, *directory.parents] if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise bad_option(option, str(directory), f"cannot be used, {there} is not a directory this user may write to")
+        raise ExpressError(
+            f"--{option}: {str(directory)!r} cannot be used, {str(there)!r} is not a directory this user may write to; "
+            "give another"
+        )
+
+
+def check_scripts(model: Model) -> None:
+    """The scripts are Python: an application that cannot even be compiled must not take the place of one that runs."""
+    scripts = [("entry point", model.entry.path)] if model.entry.kind == "script" else []
+    scripts += [("--service-script", service.script) for service in model.services]
+    for what, path in scripts:
+        try:
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except OSError as error:
+            raise ExpressError(f"{what}: {str(path)!r} cannot be read ({error.strerror}); give access to it") from None
+        except (SyntaxError, ValueError) as error:
+            where = f" line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ExpressError(f"{what}: {str(path)!r}{where} is not Python ({reason}); correct it") from None
 
 
 def check_readable(model: Model) -> None:

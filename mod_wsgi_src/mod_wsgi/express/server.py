@@ -18,9 +18,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 def set_up(model: Model) -> list[File]:
     """Checks everything, then writes what differs. Raises ExpressError with nothing written when a check fails."""
-    preflight.check_root(model)
-    preflight.check_readable(model)
-    preflight.check_configuration(model)
+    preflight.check_all(model)
     return files.write(model)
 
 

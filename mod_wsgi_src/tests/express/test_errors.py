@@ -90,6 +90,14 @@ def test_wrong_entry_point(express, entry, words, expected):
     assert expected in express.refused(entry.format(D=express.apps), *words)
 
 
+def test_scripts_that_are_not_python(express):
+    bad = express.apps / "bad.wsgi"
+    bad.write_text("def application(environ, start_response):\n    return [\n")
+    assert f"entry point: '{bad}' line 2 is not Python" in express.refused(bad, code=1)
+    line = express.refused(express.apps / "hello.wsgi", "--service-script", "a", bad, code=1)
+    assert f"--service-script: '{bad}' line 2" in line
+
+
 def test_no_entry_point_for_a_type_that_needs_one(express):
     assert "none given for --application-type script" in express.refused("--application-type", "script")
 

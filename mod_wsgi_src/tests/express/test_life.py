@@ -141,3 +141,24 @@ def answers(port: int) -> bool:
         return fetch(port).status == 200
     except OSError:
         return False
+
+
+def test_a_service_ends_with_the_script_that_wants_its_end(express):
+    """A signal that arrives in the first of two scripts must not start the second."""
+    marks = express.directory / "marks"
+    marks.mkdir()
+    marks.chmod(0o777)
+    (express.apps / "first.py").write_text(f"open({str(marks / 'first')!r}, 'w').close()\nraise SystemExit\n")
+    (express.apps / "second.py").write_text(f"open({str(marks / 'second')!r}, 'w').close()\n")
+    target = "process-group=both application-group=%{GLOBAL}"
+    (express.directory / "more.conf").write_text(
+        "WSGIDaemonProcess both threads=0\n"
+        f"WSGIImportScript {express.apps}/first.py {target}\n"
+        f"WSGIImportScript {express.apps}/second.py {target}\n"
+    )
+    server = express.start(express.apps / "hello.wsgi", "--include-file", express.directory / "more.conf")
+    first = marks / "first"
+    for _ in range(2):  # the second time a successor has come, so the first process has ended
+        until(first.exists, f"the first script\n{server.text()}")
+        first.unlink()
+    assert not (marks / "second").exists()

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options as a document: python -m mod_wsgi.express.reference prints Markdown made from the table."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from .options import NOT_YET, OPTIONS, Option
+
+
+def _cell(text: object) -> str:
+    return str(text).replace("|", "\\|")
+
+
+def _row(option: Option) -> str:
+    words = " ".join(option.metavar)
+    default = "" if option.default in (None, (), False) else f"`{option.default}`"
+    marks = [mark for mark, is_so in (("repeatable", option.repeatable), ("daemon mode", option.daemon_only)) if is_so]
+    marks += [f"with `--{option.needs}`"] if option.needs else []
+    types = "" if option.is_flag else ", ".join(kind.word for kind in option.types)
+    cells = [f"`--{option.name}{' ' + words if words else ''}`", types, default, option.help, ", ".join(marks)]
+    return f"| {' | '.join(map(_cell, [*cells, option.since]))} |"
+
+
+def markdown() -> str:
+    parts = []
+    for title, options in groupby(OPTIONS, key=lambda option: option.group):
+        parts += [
+            f"## {title}",
+            "",
+            "| Option | Type | Default | Meaning | Notes | Since |",
+            "|---|---|---|---|---|---|",
+        ]
+        parts += [*map(_row, options), ""]
+    parts += ["## Not available yet", "", ", ".join(f"`--{name}`" for name in sorted(NOT_YET)) + "."]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
