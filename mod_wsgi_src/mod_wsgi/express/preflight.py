@@ -17,8 +17,9 @@ from .accounts import Account, first_obstacle
 from .errors import ExpressError, bad_option
 from .files import render
 from .model import Model
+from .sections.server import module_file, wanted_modules
 
-CONFIGTEST_SECONDS = 60
+HTTPD_SECONDS = 60  # an httpd that hangs
 
 
 def check_all(model: Model) -> None:
@@ -26,6 +27,7 @@ def check_all(model: Model) -> None:
     check_root(model)
     check_readable(model)
     check_scripts(model)
+    check_modules(model)
     check_configuration(model)
 
 
@@ -130,6 +132,33 @@ def _explain_bind(model: Model, what: str, error: OSError, named: bool) -> None:
         raise ExpressError(f"--host: {model.settings.host!r} is no address of this machine; give one of its own")
 
 
+def check_modules(model: Model) -> None:
+    """httpd takes some directives without the module behind them, and ignores them."""
+    missing = {name: why for name, why in wanted_modules(model).items() if not module_file(model, name).is_file()}
+    if not missing:
+        return
+    compiled = _run_httpd(model, "-l").stdout
+    for name, why in missing.items():
+        if f"mod_{name}.c" not in compiled:
+            needs = f"which --{why} needs; leave that out" if why else "which every server here needs; install it"
+            raise ExpressError(f"{model.httpd.executable} has no mod_{name}, {needs} or see --httpd-executable")
+
+
+def _run_httpd(model: Model, *words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [model.httpd.executable, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=HTTPD_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExpressError(f"{model.httpd.executable} cannot be run ({error}); see --httpd-executable") from None
+
+
 def check_not_running(model: Model) -> None:
     pid = processes.server_pid(model.pid_file, model.conf)
     if pid:
@@ -149,17 +178,7 @@ def check_configuration(model: Model) -> None:
         for file in render(trial):
             if not file.once:
                 file.write()
-        done = subprocess.run(
-            [model.httpd.executable, "-t", "-f", str(trial.conf)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=CONFIGTEST_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ExpressError(f"{model.httpd.executable} -t: {error}; see --httpd-executable") from None
+        done = _run_httpd(model, "-t", "-f", str(trial.conf))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if done.returncode != 0:

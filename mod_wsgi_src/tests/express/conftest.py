@@ -173,6 +173,11 @@ class Express:
         subprocess.run([*request, *extra], check=True, capture_output=True)
         return pair[0]
 
+    def rendered(self, *words: object) -> str:
+        """httpd.conf as it would be; nothing is written."""
+        files = self.plan(*words)["files"]
+        return next(file["diff"] for file in files if file["path"].endswith("/httpd.conf"))
+
     def conf(self) -> str:
         return (self.root / "httpd.conf").read_text()
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 from harness.server import free_port
@@ -108,6 +110,11 @@ def test_client_certificates_for_all(express):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_http2(express):
+    conf = express.rendered(express.apps / "hello.wsgi")
+    if not Path(re.search(r'"MOD_WSGI_MODULES_DIRECTORY" "(.*)"', conf)[1], "mod_http2.so").exists():
+        line = express.refused(express.apps / "hello.wsgi", "--http2", code=1)
+        assert "has no mod_http2, which --http2 needs" in line
+        return
     server = express.start(express.apps / "hello.wsgi", "--http2")
     command = ["curl", "-s", "--http2-prior-knowledge", "-w", " %{http_version}", f"http://127.0.0.1:{server.port}/x"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -292,11 +292,12 @@ def test_another_httpd_can_be_named(express):
             check=True,
         ).stdout
     )
-    link = express.directory / "my-httpd"
-    link.symlink_to(located["executable"])
+    wrapper = express.directory / "my-httpd"
+    wrapper.write_text(f'#!/bin/sh\nexec {located["executable"]} "$@"\n')
+    wrapper.chmod(0o755)
     script = express.apps / "hello.wsgi"
-    express.setup(script, "--httpd-executable", link, "--modules-directory", located["modules_directory"])
-    assert f"HTTPD={link}" in (express.root / "apachectl").read_text()
+    express.setup(script, "--httpd-executable", wrapper, "--modules-directory", located["modules_directory"])
+    assert f"HTTPD={wrapper}" in (express.root / "apachectl").read_text()
 
 
 def test_setup_only_does_not_start(express):

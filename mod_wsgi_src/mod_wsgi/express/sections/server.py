@@ -38,20 +38,30 @@ def identity(model: Model) -> list[str]:
     return lines
 
 
-def wanted_modules(model: Model) -> list[str]:
-    """Modules of httpd that this configuration needs, and no others."""
-    names = ["unixd", "authz_core", "authz_host", "log_config", "mime", "alias", "reqtimeout"]
-    names += only_if(model.directory_index or model.directory_listing, "dir")
-    names += only_if(model.directory_listing, "autoindex")
-    names += only_if(model.document_root, "rewrite")
-    names += only_if(model.setenv or model.passenv, "env")
-    names += only_if(model.compress_responses, "filter", "deflate")
-    names += only_if(model.proxy_mount_point or model.proxy_virtual_host, "proxy", "proxy_http")
-    names += only_if(model.server_status, "status")
-    names += only_if(model.https_port, "socache_shmcb", "ssl")
-    names += only_if(model.hsts_policy, "headers")
-    names += only_if(model.http2, "http2")
-    return names
+def wanted_modules(model: Model) -> dict[str, str]:
+    """Modules of httpd that this configuration needs, and no others; with the option that asks for each."""
+    found = dict.fromkeys(["unixd", "authz_core", "authz_host", "log_config", "mime", "alias"], "")
+    for name, modules in (
+        ("directory-index", ["dir"]),
+        ("directory-listing", ["dir", "autoindex"]),
+        ("document-root", ["rewrite"]),
+        ("setenv", ["env"]),
+        ("passenv", ["env"]),
+        ("compress-responses", ["filter", "deflate"]),
+        ("proxy-mount-point", ["proxy", "proxy_http"]),
+        ("proxy-virtual-host", ["proxy", "proxy_http"]),
+        ("server-status", ["status"]),
+        ("https-port", ["socache_shmcb", "ssl"]),
+        ("hsts-policy", ["headers"]),
+        ("http2", ["http2"]),
+    ):
+        if name in model.settings.given:
+            found.update(dict.fromkeys(modules, name))
+    return found
+
+
+def module_file(model: Model, name: str) -> Path:
+    return Path(model.httpd.modules_directory) / f"mod_{name}.so"
 
 
 def load_module(name: str, path: object) -> list[str]:
@@ -59,12 +69,10 @@ def load_module(name: str, path: object) -> list[str]:
 
 
 def modules(model: Model) -> list[str]:
-    directory = Path(model.httpd.modules_directory)
     lines: list[str] = []
-    for name in [f"mpm_{model.mpm}", *wanted_modules(model)]:
-        path = directory / f"mod_{name}.so"
-        if path.is_file():  # otherwise it is compiled in, or httpd -t names the directive that needs it
-            lines += load_module(name, path)
+    for name in [f"mpm_{model.mpm}", *wanted_modules(model), "reqtimeout"]:
+        if module_file(model, name).is_file():  # otherwise it is compiled in: preflight has looked
+            lines += load_module(name, module_file(model, name))
     if model.entry.kind != "static" or model.services:
         lines += load_module("wsgi", model.module)
     return lines
