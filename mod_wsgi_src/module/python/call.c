@@ -6,7 +6,7 @@
 /* Two threads on one request is rare and short: a nap is simpler than a lock, and costs other requests nothing. */
 static void nap_without_gil(void)
 {
-    struct timespec pause = { 0, 1000000 };
+    struct timespec pause = {0, 1000000};
     PyThreadState *state = PyEval_SaveThread();
     nanosleep(&pause, NULL);
     PyEval_RestoreThread(state);

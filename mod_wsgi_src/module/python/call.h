@@ -9,37 +9,37 @@
 
 struct wpy_call {
     const wpy_request *request;
-    wpy_channel       *channel;
-    wpy_thread        *thread;
-    wpy_interp        *interp;
+    wpy_channel *channel;
+    wpy_thread *thread;
+    wpy_interp *interp;
 
     /* Whose turn it is on the channel: an application may read and write from threads of its own. Under the GIL. */
-    int                busy, waiting, over;
+    int busy, waiting, over;
 
     /* the request's body: what is here and not read yet, and what is known about the rest */
-    const uint8_t     *body;
-    size_t             body_len;
-    uint8_t           *body_memory;
-    int64_t            body_taken;
-    int                body_done, body_error;
+    const uint8_t *body;
+    size_t body_len;
+    uint8_t *body_memory;
+    int64_t body_taken;
+    int body_done, body_error;
 
     /* the response */
-    wio_buf            head;             /* encoded by start_response() */
-    uint16_t           status, fields;
-    int                started;          /* start_response() was called and its head is good */
-    int                head_sent, client_gone;
-    int                head_request;     /* the method is HEAD */
-    int                bodyless;         /* 204, 304: no body whatever the application gives */
-    int                surplus;          /* bytes beyond Content-Length were dropped */
-    int64_t            content_length;   /* -1: not declared */
-    int64_t            sent;
-    size_t             small_len;        /* body bytes in thread->small, to be sent without the GIL */
-    int                failed;           /* an exception, or no such callable: `failure` is the status to answer */
-    int                failure;
+    wio_buf head; /* encoded by start_response() */
+    uint16_t status, fields;
+    int started; /* start_response() was called and its head is good */
+    int head_sent, client_gone;
+    int head_request;       /* the method is HEAD */
+    int bodyless;           /* 204, 304: no body whatever the application gives */
+    int surplus;            /* bytes beyond Content-Length were dropped */
+    int64_t content_length; /* -1: not declared */
+    int64_t sent;
+    size_t small_len; /* body bytes in thread->small, to be sent without the GIL */
+    int failed;       /* an exception, or no such callable: `failure` is the status to answer */
+    int failure;
 };
 
 /* Takes the turn. GIL held; may drop it to wait. 0; -1 with RuntimeError when the request has ended meanwhile. */
-int  wpy_call_take(wpy_call *call);
+int wpy_call_take(wpy_call *call);
 void wpy_call_give(wpy_call *call);
 
 /* Ends the request for its Python objects and waits for threads that use the channel. GIL held; may drop it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one hole in the wall between Python and the outside: a request's way out. Embedded mode implements it over a
  * request_rec (apache/embedded.c), daemon mode over a connection (daemon/worker.c). No Python.h here: upper floors
  * include this file.
@@ -18,19 +19,27 @@
 typedef struct wpy_channel wpy_channel;
 
 typedef enum wpy_outcome {
-    WPY_COMPLETE,     /* the response is whole */
-    WPY_NO_RESPONSE,  /* failed before head(): the channel answers `status` by itself (500, 404, 504) */
-    WPY_TRUNCATED     /* failed after head(): the client must see it */
+    WPY_COMPLETE,    /* the response is whole */
+    WPY_NO_RESPONSE, /* failed before head(): the channel answers `status` by itself (500, 404, 504) */
+    WPY_TRUNCATED    /* failed after head(): the client must see it */
 } wpy_outcome;
 
 /* Severity as httpd and syslog number it. */
-enum wpy_level { WPY_LOG_CRIT = 2, WPY_LOG_ERROR = 3, WPY_LOG_WARNING = 4, WPY_LOG_NOTICE = 5, WPY_LOG_INFO = 6, WPY_LOG_DEBUG = 7 };
+enum wpy_level {
+    WPY_LOG_CRIT = 2,
+    WPY_LOG_ERROR = 3,
+    WPY_LOG_WARNING = 4,
+    WPY_LOG_NOTICE = 5,
+    WPY_LOG_INFO = 6,
+    WPY_LOG_DEBUG = 7
+};
 
 struct wpy_channel {
     /* Request body, beyond what came inline. >0 bytes put into buf; 0 the body's end; -1 it is lost, errno says why
      * (ECONNRESET client gone, ETIMEDOUT, EFBIG larger than LimitRequestBody). First call sends 100 Continue if due. */
     ssize_t (*read)(wpy_channel *channel, void *buf, size_t max);
-    /* An encoded response head (transport/frame.h). The bytes are only good until the call returns. 0, or -1 client gone. */
+    /* An encoded response head (transport/frame.h). The bytes are only good until the call returns. 0, or -1 client
+     * gone. */
     int (*head)(wpy_channel *channel, const void *head, size_t len);
     /* Body bytes, good until the call returns. flush: they go out now (PEP 3333: a yielded block is not held back). */
     int (*body)(wpy_channel *channel, const struct iovec *blocks, int count, int flush);

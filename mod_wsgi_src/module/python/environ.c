@@ -20,7 +20,7 @@ static int is_key(const wio_pair *pair, const char *key)
 
 int wpy_choice_read(const wpy_request *request, wpy_choice *choice)
 {
-    wio_cursor cursor = { request->vars, request->vars + request->fixed_len };
+    wio_cursor cursor = {request->vars, request->vars + request->fixed_len};
     wio_pair pair;
     const char *handler = "";
     int more;
@@ -90,8 +90,8 @@ static wpy_template *new_template(wpy_thread *thread, const wpy_request *request
     tmpl->fixed_len = request->fixed_len;
     tmpl->fixed = malloc(request->fixed_len);
     tmpl->callable_name = strdup(choice.callable);
-    if (!tmpl->fixed || !tmpl->callable_name || !(tmpl->interp = wpy_interp_get(thread, choice.group))
-        || !(tmpl->target = wpy_target_get(tmpl->interp, choice.script))) {
+    if (!tmpl->fixed || !tmpl->callable_name || !(tmpl->interp = wpy_interp_get(thread, choice.group)) ||
+        !(tmpl->target = wpy_target_get(tmpl->interp, choice.script))) {
         wpy_template_free(thread, tmpl);
         return NULL;
     }
@@ -189,23 +189,23 @@ static int put_constants(wpy_template *tmpl, PyObject *environ, uint32_t thread_
 {
     const wpy_config *config = wpy_runtime_config();
     const wpy_interp *interp = tmpl->interp;
-    if (put_new(environ, "wsgi.version", Py_BuildValue("(ii)", 1, 0))
-        || put_new(environ, "wsgi.multithread", PyBool_FromLong(config->multithread))
-        || put_new(environ, "wsgi.multiprocess", PyBool_FromLong(config->multiprocess))
-        || put_new(environ, "wsgi.run_once", PyBool_FromLong(config->run_once))
-        || put_new(environ, "wsgi.input_terminated", PyBool_FromLong(1))
-        || put_new(environ, "wsgi.errors", wpy_new_ref(interp->errors))
-        || put_new(environ, "wsgi.file_wrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type))
-        || put_new(environ, "mod_wsgi.version", wpy_module_version())
-        || put_new(environ, "apache.version", wpy_apache_version())
-        || put_new(environ, "mod_wsgi.thread_id", PyLong_FromUnsignedLong(thread_number)))
+    if (put_new(environ, "wsgi.version", Py_BuildValue("(ii)", 1, 0)) ||
+        put_new(environ, "wsgi.multithread", PyBool_FromLong(config->multithread)) ||
+        put_new(environ, "wsgi.multiprocess", PyBool_FromLong(config->multiprocess)) ||
+        put_new(environ, "wsgi.run_once", PyBool_FromLong(config->run_once)) ||
+        put_new(environ, "wsgi.input_terminated", PyBool_FromLong(1)) ||
+        put_new(environ, "wsgi.errors", wpy_new_ref(interp->errors)) ||
+        put_new(environ, "wsgi.file_wrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) ||
+        put_new(environ, "mod_wsgi.version", wpy_module_version()) ||
+        put_new(environ, "apache.version", wpy_apache_version()) ||
+        put_new(environ, "mod_wsgi.thread_id", PyLong_FromUnsignedLong(thread_number)))
         return -1;
     return 0;
 }
 
 int wpy_template_build(wpy_call *call, wpy_template *tmpl)
 {
-    wio_cursor cursor = { tmpl->fixed, tmpl->fixed + tmpl->fixed_len };
+    wio_cursor cursor = {tmpl->fixed, tmpl->fixed + tmpl->fixed_len};
     PyObject *environ;
     wio_pair pair;
     int more;
@@ -253,10 +253,9 @@ static int put_times(wpy_call *call, PyObject *environ)
     int64_t now = wio_wall_us();
     PyObject *seconds;
     int result;
-    if (put_time(environ, names->request_start, request->request_start_us)
-        || put_time(environ, names->queue_start, request->queue_start_us)
-        || put_time(environ, names->daemon_start, request->daemon_start_us)
-        || put_time(environ, names->script_start, now))
+    if (put_time(environ, names->request_start, request->request_start_us) ||
+        put_time(environ, names->queue_start, request->queue_start_us) ||
+        put_time(environ, names->daemon_start, request->daemon_start_us) || put_time(environ, names->script_start, now))
         return -1;
     seconds = PyFloat_FromDouble((double)now / 1e6);
     result = seconds ? PyDict_SetItem(environ, names->application_start, seconds) : -1;
@@ -267,7 +266,7 @@ static int put_times(wpy_call *call, PyObject *environ)
 static int put_request(wpy_call *call, PyObject *environ)
 {
     const wpy_request *request = call->request;
-    wio_cursor cursor = { request->vars + request->fixed_len, request->vars + request->vars_len };
+    wio_cursor cursor = {request->vars + request->fixed_len, request->vars + request->vars_len};
     wio_pair pair;
     int more;
     while ((more = wio_pair_next(&cursor, &pair)) > 0) {
@@ -286,8 +285,8 @@ PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input)
     PyObject *environ = PyDict_Copy(tmpl->environ);
     if (!environ)
         return NULL;
-    if (put_request(call, environ) || PyDict_SetItem(environ, call->interp->names.input, input)
-        || put_times(call, environ)) {
+    if (put_request(call, environ) || PyDict_SetItem(environ, call->interp->names.input, input) ||
+        put_times(call, environ)) {
         Py_DECREF(environ);
         return NULL;
     }

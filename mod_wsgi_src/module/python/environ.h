@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From encoded variables to the environ dictionary.
  *
- * The fixed part of the variables (everything that only the configuration decides) selects a template: the target to run
- * and a dictionary that is ready but for the request's own entries. Templates belong to a thread, so that no lock is
- * needed; they are compared byte by byte, so that nothing has to be invalidated.
- */
+ * The fixed part of the variables (everything that only the configuration decides) selects a template: the target to
+ * run and a dictionary that is ready but for the request's own entries. Templates belong to a thread, so that no
+ * lock is needed; they are compared byte by byte, so that nothing has to be invalidated. */
 #ifndef WSGI_PYTHON_ENVIRON_H
 #define WSGI_PYTHON_ENVIRON_H
 
@@ -12,15 +11,15 @@
 #include "runtime.h"
 
 struct wpy_template {
-    uint8_t    *fixed;
-    uint32_t    fixed_len;
+    uint8_t *fixed;
+    uint32_t fixed_len;
     wpy_interp *interp;
     wpy_target *target;
-    char       *callable_name;
-    int         reloading;           /* WSGIScriptReloading */
+    char *callable_name;
+    int reloading; /* WSGIScriptReloading */
     /* of the interpreter; made at the first request */
-    PyObject   *callable;            /* str */
-    PyObject   *environ;
+    PyObject *callable; /* str */
+    PyObject *environ;
 };
 
 /* The template for a request, made when this thread has none. NULL when the variables name no usable target, which is
@@ -37,18 +36,20 @@ void wpy_template_free(wpy_thread *thread, wpy_template *tmpl);
  * name no script. The strings point into the variables. */
 typedef struct wpy_choice {
     const char *script, *group, *callable;
-    int         reloading;
+    int reloading;
 } wpy_choice;
 int wpy_choice_read(const wpy_request *request, wpy_choice *choice);
 
-/* Remembers a key that requests will bring, interned, as application code looks it up. Only for our own list of names: a
- * client may invent header names, and interned strings can live for ever. 0; -1 with an exception. GIL held. */
+/* Remembers a key that requests will bring, interned, as application code looks it up. Only for our own list of
+ * names: a client may invent header names, and interned strings can live for ever. 0; -1 with an exception. GIL
+ * held. */
 int wpy_environ_intern(wpy_interp *interp, const char *key);
 
 /* Makes the template's Python objects when they are not there. 0; -1 with an exception. GIL held. */
 int wpy_template_build(wpy_call *call, wpy_template *tmpl);
 
-/* A new environ for a request from a template that is built; sets call->head_request. `input` is wsgi.input. NULL with an exception. GIL held. */
+/* A new environ for a request from a template that is built; sets call->head_request. `input` is wsgi.input. NULL
+ * with an exception. GIL held. */
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input);
 
 #endif

@@ -8,8 +8,7 @@
 #define DEFAULT_BLOCK 8192
 
 typedef struct wpy_file_wrapper {
-    PyObject_HEAD
-    PyObject  *filelike;
+    PyObject_HEAD PyObject *filelike;
     Py_ssize_t blksize;
 } wpy_file_wrapper;
 
@@ -17,7 +16,7 @@ typedef struct wpy_file_wrapper {
 
 static PyObject *wrapper_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = { "filelike", "blksize", NULL };
+    static char *names[] = {"filelike", "blksize", NULL};
     PyObject *filelike;
     Py_ssize_t blksize = DEFAULT_BLOCK;
     wpy_file_wrapper *self;
@@ -79,32 +78,27 @@ static PyObject *wrapper_close(PyObject *self, PyObject *unused)
     return result;
 }
 
-static PyMethodDef wrapper_methods[] = {
-    { "close", wrapper_close, METH_NOARGS, "Closes the file when it can be closed." },
-    { NULL, NULL, 0, NULL }
-};
+static PyMethodDef wrapper_methods[] = {{"close", wrapper_close, METH_NOARGS, "Closes the file when it can be closed."},
+                                        {NULL, NULL, 0, NULL}};
 
-static PyMemberDef wrapper_members[] = {
-    { "filelike", T_OBJECT, offsetof(wpy_file_wrapper, filelike), READONLY, NULL },
-    { "blksize", T_PYSSIZET, offsetof(wpy_file_wrapper, blksize), READONLY, NULL },
-    { NULL, 0, 0, 0, NULL }
-};
+static PyMemberDef wrapper_members[] = {{"filelike", T_OBJECT, offsetof(wpy_file_wrapper, filelike), READONLY, NULL},
+                                        {"blksize", T_PYSSIZET, offsetof(wpy_file_wrapper, blksize), READONLY, NULL},
+                                        {NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot wrapper_slots[] = {
-    { Py_tp_doc, "Iterates a file by blocks; a plain file is sent without reading it." },
-    { Py_tp_new, wrapper_new },
-    { Py_tp_dealloc, wrapper_dealloc },
-    { Py_tp_traverse, wrapper_traverse },
-    { Py_tp_clear, wrapper_clear },
-    { Py_tp_iter, PyObject_SelfIter },
-    { Py_tp_iternext, wrapper_next },
-    { Py_tp_methods, wrapper_methods },
-    { Py_tp_members, wrapper_members },
-    { 0, NULL }
-};
+    {Py_tp_doc, "Iterates a file by blocks; a plain file is sent without reading it."},
+    {Py_tp_new, wrapper_new},
+    {Py_tp_dealloc, wrapper_dealloc},
+    {Py_tp_traverse, wrapper_traverse},
+    {Py_tp_clear, wrapper_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, wrapper_next},
+    {Py_tp_methods, wrapper_methods},
+    {Py_tp_members, wrapper_members},
+    {0, NULL}};
 
-static PyType_Spec wrapper_spec = { "mod_wsgi.FileWrapper", sizeof(wpy_file_wrapper), 0,
-                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, wrapper_slots };
+static PyType_Spec wrapper_spec = {"mod_wsgi.FileWrapper", sizeof(wpy_file_wrapper), 0,
+                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, wrapper_slots};
 
 int wpy_file_wrapper_init(wpy_interp *interp)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wsgi.file_wrapper, mod_wsgi.FileWrapper: iterates a file by blocks; a plain file is not read here at all but handed to
- * the channel as a descriptor. */
+/* wsgi.file_wrapper, mod_wsgi.FileWrapper: iterates a file by blocks; a plain file is not read here at all but
+ * handed to the channel as a descriptor. */
 #ifndef WSGI_PYTHON_FILE_WRAPPER_H
 #define WSGI_PYTHON_FILE_WRAPPER_H
 

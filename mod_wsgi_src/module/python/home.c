@@ -13,14 +13,14 @@
 
 #include "runtime.h"
 
-#define STRING(text)  #text
-#define EXPAND(text)  STRING(text)
-#define SERIES        EXPAND(PY_MAJOR_VERSION) "." EXPAND(PY_MINOR_VERSION) WPY_ABI_SUFFIX   /* "3.11" */
+#define STRING(text) #text
+#define EXPAND(text) STRING(text)
+#define SERIES       EXPAND(PY_MAJOR_VERSION) "." EXPAND(PY_MINOR_VERSION) WPY_ABI_SUFFIX /* "3.11" */
 
 typedef struct venv_facts {
-    int  found;                  /* there is a pyvenv.cfg */
-    char version[64];            /* "" when it says none */
-    char base_bin[PATH_MAX];     /* "home =": the directory of the base interpreter */
+    int found;               /* there is a pyvenv.cfg */
+    char version[64];        /* "" when it says none */
+    char base_bin[PATH_MAX]; /* "home =": the directory of the base interpreter */
 } venv_facts;
 
 static int join(char *out, const char *directory, const char *rest)
@@ -61,8 +61,8 @@ static int linked_prefix(char *library, char *prefix, char *error, size_t size)
 {
     Dl_info info;
     int why = ENOENT;
-    if (!dladdr((void *)(size_t)&Py_GetVersion, &info) || !info.dli_fname
-        || snprintf(library, PATH_MAX, "%s", info.dli_fname) >= PATH_MAX) {
+    if (!dladdr((void *)(size_t)&Py_GetVersion, &info) || !info.dli_fname ||
+        snprintf(library, PATH_MAX, "%s", info.dli_fname) >= PATH_MAX) {
         snprintf(error, size, "the file of the running libpython cannot be found out");
         return -1;
     }
@@ -75,10 +75,13 @@ static int linked_prefix(char *library, char *prefix, char *error, size_t size)
             why = EACCES;
     }
     if (why == EACCES)
-        snprintf(error, size, "the standard library that belongs to %s is not readable for user id %ld: use a Python below "
-                 "directories that this user may enter", library, (long)geteuid());
+        snprintf(error, size,
+                 "the standard library that belongs to %s is not readable for user id %ld: use a Python below "
+                 "directories that this user may enter",
+                 library, (long)geteuid());
     else
-        snprintf(error, size, "no directory above %s has lib/python" SERIES "/os.py: that Python is not complete", library);
+        snprintf(error, size, "no directory above %s has lib/python" SERIES "/os.py: that Python is not complete",
+                 library);
     return -1;
 }
 
@@ -136,14 +139,18 @@ static int check_directory(const char *home, char *error, size_t size)
 {
     struct stat info;
     if (stat(home, &info))
-        snprintf(error, size, "Python home '%s': %s; give the prefix of a Python installation or virtual environment", home,
-                 strerror(errno));
+        snprintf(error, size, "Python home '%s': %s; give the prefix of a Python installation or virtual environment",
+                 home, strerror(errno));
     else if (!S_ISDIR(info.st_mode))
-        snprintf(error, size, "Python home '%s' is not a directory; give the prefix of a Python installation or virtual "
-                 "environment, not of its interpreter", home);
+        snprintf(error, size,
+                 "Python home '%s' is not a directory; give the prefix of a Python installation or virtual "
+                 "environment, not of its interpreter",
+                 home);
     else if (!readable(home, R_OK | X_OK))
-        snprintf(error, size, "Python home '%s' is not readable for user id %ld; let that user enter the directory and all "
-                 "above it", home, (long)geteuid());
+        snprintf(error, size,
+                 "Python home '%s' is not readable for user id %ld; let that user enter the directory and all "
+                 "above it",
+                 home, (long)geteuid());
     else
         return 0;
     return -1;
@@ -154,21 +161,26 @@ static int check_venv(const char *given, const venv_facts *facts, const char *li
 {
     char base[PATH_MAX], program[PATH_MAX];
     if (!same_series(facts->version)) {
-        snprintf(error, size, "virtual environment '%s' is of Python %s, but this module is built for Python " SERIES
-                 " (%s); install mod_wsgi with %s/bin/pip and load that module, or give an environment of Python " SERIES,
-                 given, facts->version, library, given);
+        snprintf(
+            error, size,
+            "virtual environment '%s' is of Python %s, but this module is built for Python " SERIES
+            " (%s); install mod_wsgi with %s/bin/pip and load that module, or give an environment of Python " SERIES,
+            given, facts->version, library, given);
         return -1;
     }
     if (join(program, given, "bin/python") || !readable(program, X_OK)) {
-        snprintf(error, size, "virtual environment '%s' has no usable bin/python (%s); the Python that it was made with may be "
-                 "gone or closed to user id %ld: make the environment anew", given, strerror(errno), (long)geteuid());
+        snprintf(error, size,
+                 "virtual environment '%s' has no usable bin/python (%s); the Python that it was made with may be "
+                 "gone or closed to user id %ld: make the environment anew",
+                 given, strerror(errno), (long)geteuid());
         return -1;
     }
     base_prefix(given, facts, base);
     if (*base && strcmp(base, linked)) {
-        snprintf(error, size, "virtual environment '%s' was made with the Python " SERIES " below %s, but this module runs the "
-                 "one below %s (%s); install mod_wsgi with %s/bin/pip and load that module", given, base, linked, library,
-                 given);
+        snprintf(error, size,
+                 "virtual environment '%s' was made with the Python " SERIES " below %s, but this module runs the "
+                 "one below %s (%s); install mod_wsgi with %s/bin/pip and load that module",
+                 given, base, linked, library, given);
         return -1;
     }
     return 0;
@@ -178,14 +190,18 @@ static int check_classic(const char *given, const char *library, const char *lin
 {
     char real[PATH_MAX];
     if (!has_library(given)) {
-        snprintf(error, size, "Python home '%s' is neither a virtual environment (no pyvenv.cfg) nor a Python " SERIES
-                 " installation (no lib/python" SERIES "/os.py: %s), but this module is built for Python " SERIES " (%s)",
+        snprintf(error, size,
+                 "Python home '%s' is neither a virtual environment (no pyvenv.cfg) nor a Python " SERIES
+                 " installation (no lib/python" SERIES "/os.py: %s), but this module is built for Python " SERIES
+                 " (%s)",
                  given, strerror(errno), library);
         return -1;
     }
     if (realpath(given, real) && strcmp(real, linked)) {
-        snprintf(error, size, "Python home '%s' is another Python " SERIES " than the one that this module runs, below %s (%s); "
-                 "build mod_wsgi with the interpreter of '%s', or give %s", given, linked, library, given, linked);
+        snprintf(error, size,
+                 "Python home '%s' is another Python " SERIES " than the one that this module runs, below %s (%s); "
+                 "build mod_wsgi with the interpreter of '%s', or give %s",
+                 given, linked, library, given, linked);
         return -1;
     }
     return 0;
@@ -213,7 +229,7 @@ int wpy_home_resolve(const char *python_home, wpy_home *home, char *error, size_
         snprintf(error, size, "Python home is longer than a path may be");
         return -1;
     }
-    given[strcspn(given, ":")] = '\0';          /* prefix:exec-prefix */
+    given[strcspn(given, ":")] = '\0'; /* prefix:exec-prefix */
     if (check_directory(given, error, size))
         return -1;
     read_venv(given, &facts);

@@ -12,8 +12,8 @@
 
 /* What to start Python with. "" where there is nothing to set. */
 typedef struct wpy_home {
-    char home[PATH_MAX];         /* prefix of the standard library */
-    char program[PATH_MAX];      /* sys.executable; a virtual environment is found by it */
+    char home[PATH_MAX];    /* prefix of the standard library */
+    char program[PATH_MAX]; /* sys.executable; a virtual environment is found by it */
 } wpy_home;
 
 /* Checks `python_home` (see wpy_check_home() in runtime.h) and fills `home`. 0; -1 and a sentence in `error`. */

@@ -7,13 +7,12 @@
 
 #include "streams.h"
 
-#define AHEAD_BYTES   65536          /* how much readline() fetches at once */
-#define FIRST_BYTES   (1 << 20)      /* most that is allocated on a client's word alone */
-#define UNLIMITED     ((size_t)-1)
+#define AHEAD_BYTES 65536     /* how much readline() fetches at once */
+#define FIRST_BYTES (1 << 20) /* most that is allocated on a client's word alone */
+#define UNLIMITED   ((size_t)-1)
 
 typedef struct wpy_input {
-    PyObject_HEAD
-    wpy_call *call;                  /* NULL: the request has ended */
+    PyObject_HEAD wpy_call *call; /* NULL: the request has ended */
 } wpy_input;
 
 /* ---- bytes from the channel; the turn is taken, GIL held ---- */
@@ -24,7 +23,8 @@ static void raise_lost(int error)
                       : error == EFBIG      ? "it is larger than LimitRequestBody allows"
                       : error == ECONNRESET ? "the client went away"
                                             : strerror(error);
-    PyObject *args = Py_BuildValue("(iN)", error, PyUnicode_FromFormat("the request's body could not be read: %s", why));
+    PyObject *args =
+        Py_BuildValue("(iN)", error, PyUnicode_FromFormat("the request's body could not be read: %s", why));
     if (args)
         PyErr_SetObject(PyExc_OSError, args);
     Py_XDECREF(args);
@@ -270,23 +270,17 @@ static void input_dealloc(PyObject *self)
 #define FASTCALL(function) ((PyCFunction)(void (*)(void))(function))
 
 static PyMethodDef input_methods[] = {
-    { "read", FASTCALL(input_read), METH_FASTCALL, "Reads so many bytes, or all." },
-    { "readline", FASTCALL(input_readline), METH_FASTCALL, "Reads a line with its newline." },
-    { "readlines", FASTCALL(input_readlines), METH_FASTCALL, "Reads lines, about so many bytes of them, or all." },
-    { "close", input_close, METH_NOARGS, "Does nothing." },
-    { NULL, NULL, 0, NULL }
-};
+    {"read", FASTCALL(input_read), METH_FASTCALL, "Reads so many bytes, or all."},
+    {"readline", FASTCALL(input_readline), METH_FASTCALL, "Reads a line with its newline."},
+    {"readlines", FASTCALL(input_readlines), METH_FASTCALL, "Reads lines, about so many bytes of them, or all."},
+    {"close", input_close, METH_NOARGS, "Does nothing."},
+    {NULL, NULL, 0, NULL}};
 
-static PyType_Slot input_slots[] = {
-    { Py_tp_new, wpy_no_new },
-    { Py_tp_dealloc, input_dealloc },
-    { Py_tp_methods, input_methods },
-    { Py_tp_iter, PyObject_SelfIter },
-    { Py_tp_iternext, input_next },
-    { 0, NULL }
-};
+static PyType_Slot input_slots[] = {{Py_tp_new, wpy_no_new},        {Py_tp_dealloc, input_dealloc},
+                                    {Py_tp_methods, input_methods}, {Py_tp_iter, PyObject_SelfIter},
+                                    {Py_tp_iternext, input_next},   {0, NULL}};
 
-static PyType_Spec input_spec = { "mod_wsgi.Input", sizeof(wpy_input), 0, Py_TPFLAGS_DEFAULT, input_slots };
+static PyType_Spec input_spec = {"mod_wsgi.Input", sizeof(wpy_input), 0, Py_TPFLAGS_DEFAULT, input_slots};
 
 int wpy_input_init(wpy_interp *interp)
 {

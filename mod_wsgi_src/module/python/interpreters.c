@@ -12,15 +12,15 @@
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t  changed;                       /* an interpreter became ready, or failed */
-    wpy_interp     *interps[WPY_MAX_INTERPRETERS]; /* by ordinal */
-    wpy_thread     *threads;
-    pthread_key_t   key;
-    int             have_key;
-    atomic_int      running;
-    atomic_uint     numbers;
+    pthread_cond_t changed;                    /* an interpreter became ready, or failed */
+    wpy_interp *interps[WPY_MAX_INTERPRETERS]; /* by ordinal */
+    wpy_thread *threads;
+    pthread_key_t key;
+    int have_key;
+    atomic_int running;
+    atomic_uint numbers;
     unsigned long long past_requests, past_busy_us; /* of threads that ended */
-} table = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static _Thread_local wpy_thread *this_thread;
 
@@ -45,8 +45,9 @@ static void detach_thread(wpy_thread *thread)
             wpy_template_free(thread, thread->templates[i]);
             thread->templates[i] = NULL;
         }
-    /* The main interpreter's state last. Not by PyGILState_Release(): it looks the state up in thread-specific data, which
-     * a thread that ends may have lost already. The thread that started Python shares the interpreter's own state. */
+    /* The main interpreter's state last. Not by PyGILState_Release(): it looks the state up in thread-specific data,
+     * which a thread that ends may have lost already. The thread that started Python shares the interpreter's own
+     * state. */
     for (i = WPY_MAX_INTERPRETERS; i-- > 0;) {
         PyThreadState *state = thread->states[i];
         thread->states[i] = NULL;
@@ -144,8 +145,8 @@ void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us
 
 /* ---- entering ---- */
 
-/* The main interpreter's state comes first and through PyGILState: then the calls PyGILState_* of extension modules work
- * in this thread, and find that state. */
+/* The main interpreter's state comes first and through PyGILState: then the calls PyGILState_* of extension modules
+ * work in this thread, and find that state. */
 static int first_enter(wpy_thread *thread, wpy_interp *interp)
 {
     if (!thread->states[0]) {
@@ -263,8 +264,10 @@ wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name)
         table.interps[ordinal] = interp;
     pthread_mutex_unlock(&table.lock);
     if (!interp) {
-        wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: no room for a sub-interpreter '%s': this process has %d application groups; "
-                "let WSGIApplicationGroup name fewer, or %%{GLOBAL}", name, WPY_MAX_INTERPRETERS);
+        wpy_log(0, WPY_LOG_ERROR,
+                "mod_wsgi: no room for a sub-interpreter '%s': this process has %d application groups; "
+                "let WSGIApplicationGroup name fewer, or %%{GLOBAL}",
+                name, WPY_MAX_INTERPRETERS);
         return NULL;
     }
     int failed = make_interp(thread, interp);
@@ -348,22 +351,50 @@ static void become_main_thread(PyObject *threading)
     Py_XDECREF(thread);
 }
 
-/* What Python does first when an interpreter ends: joins threads that are not daemons, runs exit callbacks. Doing it twice
- * does no harm. GIL held with the interpreter's base state. */
-static void say_goodbye(void)
+static PyObject *do_nothing(PyObject *self, PyObject *unused)
 {
-    PyObject *threading = PyImport_ImportModule("threading"), *atexit = PyImport_ImportModule("atexit"), *result = NULL;
+    (void)self;
+    (void)unused;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef do_nothing_method = {"_shutdown", do_nothing, METH_NOARGS, "Was called before."};
+
+/* Joins the interpreter's threads that are not daemons, as Python does at its end; Python then does not do it again,
+ * since 3.12 fails an assertion there. 0; -1 with an exception. */
+static int join_threads(void)
+{
+    PyObject *threading = PyImport_ImportModule("threading"), *result = NULL, *nothing = NULL;
+    int failed = 1;
     if (threading) {
         become_main_thread(threading);
         result = PyObject_CallMethod(threading, "_shutdown", NULL);
+        nothing = PyCFunction_New(&do_nothing_method, NULL);
+        failed = !result || !nothing || PyObject_SetAttrString(threading, "_shutdown", nothing);
     }
-    if (result && atexit)
-        Py_XSETREF(result, PyObject_CallMethod(atexit, "_run_exitfuncs", NULL));
-    if (!result)
-        wpy_log_exception("mod_wsgi: the end of an interpreter raised an exception:");
+    Py_XDECREF(nothing);
     Py_XDECREF(result);
-    Py_XDECREF(atexit);
     Py_XDECREF(threading);
+    return failed ? -1 : 0;
+}
+
+static int run_exit_callbacks(void)
+{
+    PyObject *module = PyImport_ImportModule("atexit");
+    PyObject *result = module ? PyObject_CallMethod(module, "_run_exitfuncs", NULL) : NULL;
+    int failed = !result;
+    Py_XDECREF(result);
+    Py_XDECREF(module);
+    return failed ? -1 : 0;
+}
+
+/* What Python does first when an interpreter ends. GIL held with the interpreter's base state. */
+static void say_goodbye(void)
+{
+    if (join_threads())
+        wpy_log_exception("mod_wsgi: an interpreter ends; its threads could not be joined:");
+    if (run_exit_callbacks())
+        wpy_log_exception("mod_wsgi: an interpreter ends; an exit callback raised an exception:");
 }
 
 /* Ends a sub-interpreter, unless it has threads left: Python would abort then. GIL held, before and after with

@@ -16,13 +16,13 @@
 
 #define WPY_MAX_INTERPRETERS 256
 #define WPY_TEMPLATES        16
-#define WPY_KEYS             1024          /* a power of two */
-#define WPY_SMALL_BODY       32768         /* bodies up to here are copied, so that one GIL hold is enough */
+#define WPY_KEYS             1024  /* a power of two */
+#define WPY_SMALL_BODY       32768 /* bodies up to here are copied, so that one GIL hold is enough */
 #define WPY_HEAD_MEMORY      4096
 
-typedef struct wpy_target wpy_target;      /* target.h */
-typedef struct wpy_template wpy_template;  /* environ.h */
-typedef struct wpy_call wpy_call;          /* call.h */
+typedef struct wpy_target wpy_target;     /* target.h */
+typedef struct wpy_template wpy_template; /* environ.h */
+typedef struct wpy_call wpy_call;         /* call.h */
 
 enum wpy_stream { WPY_ERRORS, WPY_STDOUT, WPY_STDERR, WPY_STREAMS };
 
@@ -33,37 +33,37 @@ typedef struct wpy_names {
 } wpy_names;
 
 typedef struct wpy_interp {
-    char               *name;              /* "": the main interpreter */
-    uint32_t            ordinal;           /* 0: the main interpreter */
-    int                 ready;             /* under the table's lock: 0 while it is being made */
+    char *name;       /* "": the main interpreter */
+    uint32_t ordinal; /* 0: the main interpreter */
+    int ready;        /* under the table's lock: 0 while it is being made */
     PyInterpreterState *py;
-    PyThreadState      *base;              /* lives as long as the interpreter, so that threading's idea of a main
+    PyThreadState *base;  /* lives as long as the interpreter, so that threading's idea of a main
                                               thread stays true; only for making and ending it */
-    pthread_mutex_t     load;              /* one script loads at a time */
-    wpy_target         *targets;           /* under the table's lock; only grows */
+    pthread_mutex_t load; /* one script loads at a time */
+    wpy_target *targets;  /* under the table's lock; only grows */
     /* Python objects of this interpreter, under its GIL */
-    PyTypeObject       *response_type, *input_type, *file_wrapper_type, *stream_type, *closed_stream_type;
-    PyObject           *errors;            /* wsgi.errors */
-    PyTypeObject       *reader_type, *random_type, *raw_file_type;  /* io.BufferedReader, BufferedRandom, FileIO */
-    wpy_names           names;
-    PyObject           *keys[WPY_KEYS];    /* environ keys seen before */
+    PyTypeObject *response_type, *input_type, *file_wrapper_type, *stream_type, *closed_stream_type;
+    PyObject *errors;                                        /* wsgi.errors */
+    PyTypeObject *reader_type, *random_type, *raw_file_type; /* io.BufferedReader, BufferedRandom, FileIO */
+    wpy_names names;
+    PyObject *keys[WPY_KEYS]; /* environ keys seen before */
 } wpy_interp;
 
 typedef struct wpy_thread {
-    PyThreadState      *states[WPY_MAX_INTERPRETERS];
-    atomic_int          inside;            /* runs a request or a script now */
-    uint32_t            number;            /* mod_wsgi.thread_id */
-    wpy_call           *call;              /* the request that runs on this thread */
-    wpy_template       *templates[WPY_TEMPLATES];  /* most recently used first */
-    wio_buf             partial[WPY_STREAMS];      /* text without its newline yet */
-    atomic_ullong       requests, busy_us;
-    struct wpy_thread  *next, **link;
-    uint8_t             head[WPY_HEAD_MEMORY];
-    uint8_t             small[WPY_SMALL_BODY];
+    PyThreadState *states[WPY_MAX_INTERPRETERS];
+    atomic_int inside;                      /* runs a request or a script now */
+    uint32_t number;                        /* mod_wsgi.thread_id */
+    wpy_call *call;                         /* the request that runs on this thread */
+    wpy_template *templates[WPY_TEMPLATES]; /* most recently used first */
+    wio_buf partial[WPY_STREAMS];           /* text without its newline yet */
+    atomic_ullong requests, busy_us;
+    struct wpy_thread *next, **link;
+    uint8_t head[WPY_HEAD_MEMORY];
+    uint8_t small[WPY_SMALL_BODY];
 } wpy_thread;
 
-/* Prepares the threads' records. Before Python starts: C libraries clear a thread's keys in the order of their creation,
- * and Python's own must outlive ours. 0; -1 when the system has no key left. */
+/* Prepares the threads' records. Before Python starts: C libraries clear a thread's keys in the order of their
+ * creation, and Python's own must outlive ours. 0; -1 when the system has no key left. */
 int wpy_threads_start(void);
 
 /* Enters the running Python as the main interpreter. GIL held. 0; -1 with an exception. */
@@ -74,7 +74,7 @@ wpy_thread *wpy_thread_self(void);
 
 /* Marks this thread as inside Python until wpy_thread_end(). NULL when Python does not run (any more). GIL not held. */
 wpy_thread *wpy_thread_begin(void);
-void        wpy_thread_end(wpy_thread *thread);
+void wpy_thread_end(wpy_thread *thread);
 
 /* The interpreter of that name, made when there is none. NULL when it cannot be made, which is logged. GIL not held. */
 wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name);
@@ -82,7 +82,7 @@ wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name);
 wpy_interp *wpy_interp_find(const char *name);
 
 /* Takes the GIL with this thread's state in `interp`. 0; -1 out of memory, GIL not held then. */
-int  wpy_enter(wpy_thread *thread, wpy_interp *interp);
+int wpy_enter(wpy_thread *thread, wpy_interp *interp);
 /* Drops the GIL. */
 void wpy_leave(void);
 
@@ -93,8 +93,9 @@ void wpy_table_unlock(void);
 /* Requests served and microseconds spent by all threads, past ones included. GIL either. */
 void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us);
 
-/* No thread begins any more; ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when threads
- * are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran, and Python must not be finalised. */
+/* No thread begins any more; ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when
+ * threads are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran, and Python must
+ * not be finalised. */
 int wpy_interps_stop(PyThreadState *main_state);
 
 #endif

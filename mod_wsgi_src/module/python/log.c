@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 8000     /* longer lines are split: httpd cuts a record at about 8 KiB */
-#define KEEP_BYTES     65536    /* a buffer that grew beyond this is given back */
+#define LINE_MAX_BYTES 8000  /* longer lines are split: httpd cuts a record at about 8 KiB */
+#define KEEP_BYTES     65536 /* a buffer that grew beyond this is given back */
 
 static struct {
     void (*log)(void *context, int level, const char *text, size_t len);
@@ -112,8 +112,8 @@ static int put_list(int level, const char *intro, PyObject *lines)
 {
     PyObject *empty = NULL, *text = NULL, *bytes = NULL;
     int result = -1;
-    if (lines && (empty = PyUnicode_FromString("")) && (text = PyUnicode_Join(empty, lines))
-        && (bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace"))) {
+    if (lines && (empty = PyUnicode_FromString("")) && (text = PyUnicode_Join(empty, lines)) &&
+        (bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace"))) {
         wpy_log(1, level, "%s", intro);
         wpy_log_text(1, level, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
         result = 0;

@@ -25,8 +25,9 @@ void wpy_log_exception(const char *intro);
 /* Logs `intro` and where this thread is in Python. GIL held. */
 void wpy_log_stack(int level, const char *intro);
 
-/* Takes text that a stream object got on this thread; complete lines are logged. GIL held; `text` stays the caller's. */
-int  wpy_log_write(enum wpy_stream stream, const char *text, size_t len);
+/* Takes text that a stream object got on this thread; complete lines are logged. GIL held; `text` stays the
+ * caller's. */
+int wpy_log_write(enum wpy_stream stream, const char *text, size_t len);
 /* Logs the unfinished line of a stream, or of all of this thread's. */
 void wpy_log_flush(wpy_thread *thread, enum wpy_stream stream, int held);
 void wpy_log_flush_all(wpy_thread *thread, int held);

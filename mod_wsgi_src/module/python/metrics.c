@@ -37,15 +37,9 @@ PyObject *wpy_process_metrics(PyObject *module, PyObject *unused)
     wpy_threads_total(&requests, &busy_us);
     PyEval_RestoreThread(state);
     getrusage(RUSAGE_SELF, &usage);
-    return Py_BuildValue("{s:i,s:K,s:d,s:L,s:K,s:d,s:d,s:d,s:d,s:d}",
-                         "pid", (int)getpid(),
-                         "request_count", requests,
-                         "request_busy_time", (double)busy_us / 1e6,
-                         "memory_max_rss", (long long)usage.ru_maxrss * 1024,
-                         "memory_rss", resident_bytes(),
-                         "cpu_user_time", seconds(usage.ru_utime),
-                         "cpu_system_time", seconds(usage.ru_stime),
-                         "restart_time", started,
-                         "current_time", now,
-                         "running_time", now - started);
+    return Py_BuildValue("{s:i,s:K,s:d,s:L,s:K,s:d,s:d,s:d,s:d,s:d}", "pid", (int)getpid(), "request_count", requests,
+                         "request_busy_time", (double)busy_us / 1e6, "memory_max_rss",
+                         (long long)usage.ru_maxrss * 1024, "memory_rss", resident_bytes(), "cpu_user_time",
+                         seconds(usage.ru_utime), "cpu_system_time", seconds(usage.ru_stime), "restart_time", started,
+                         "current_time", now, "running_time", now - started);
 }

@@ -9,9 +9,8 @@
 #define LEVEL_MINOR 4
 #define LEVEL_PATCH 11
 
-static PyMethodDef process_metrics_method = {
-    "process_metrics", wpy_process_metrics, METH_NOARGS, "Counts, times and memory of this process, as a dictionary."
-};
+static PyMethodDef process_metrics_method = {"process_metrics", wpy_process_metrics, METH_NOARGS,
+                                             "Counts, times and memory of this process, as a dictionary."};
 
 PyObject *wpy_module_version(void)
 {
@@ -55,20 +54,21 @@ static PyObject *text(const char *value)
 static int set_limits(PyObject *module)
 {
     const wpy_config *config = wpy_runtime_config();
-    return set(module, "maximum_processes", PyLong_FromLong(config->processes))
-        || set(module, "threads_per_process", PyLong_FromLong(config->threads)) ? -1 : 0;
+    return set(module, "maximum_processes", PyLong_FromLong(config->processes)) ||
+                   set(module, "threads_per_process", PyLong_FromLong(config->threads))
+               ? -1
+               : 0;
 }
 
 static int install_mod_wsgi(wpy_interp *interp)
 {
     PyObject *module = base_module("mod_wsgi");
     int result = -1;
-    if (module && !set_limits(module)
-        && !set(module, "version", wpy_module_version())
-        && !set(module, "process_group", text(wpy_runtime_config()->process_group))
-        && !set(module, "application_group", text(interp->name))
-        && !set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type))
-        && !set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)))
+    if (module && !set_limits(module) && !set(module, "version", wpy_module_version()) &&
+        !set(module, "process_group", text(wpy_runtime_config()->process_group)) &&
+        !set(module, "application_group", text(interp->name)) &&
+        !set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) &&
+        !set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)))
         result = 0;
     Py_XDECREF(module);
     return result;
@@ -79,11 +79,9 @@ static int install_apache(void)
     const wpy_config *config = wpy_runtime_config();
     PyObject *module = base_module("apache");
     int result = -1;
-    if (module && !set_limits(module)
-        && !set(module, "version", wpy_apache_version())
-        && !set(module, "description", text(config->apache_description))
-        && !set(module, "build_date", text(config->apache_build_date))
-        && !set(module, "mpm_name", text(config->mpm_name)))
+    if (module && !set_limits(module) && !set(module, "version", wpy_apache_version()) &&
+        !set(module, "description", text(config->apache_description)) &&
+        !set(module, "build_date", text(config->apache_build_date)) && !set(module, "mpm_name", text(config->mpm_name)))
         result = 0;
     Py_XDECREF(module);
     return result;

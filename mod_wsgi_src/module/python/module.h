@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The modules `mod_wsgi` and `apache` as an application sees them: our attributes on the importable package of that name
- * when there is one (so that mod_wsgi.server and mod_wsgi.express stay importable), else on a module of our own. */
+/* The modules `mod_wsgi` and `apache` as an application sees them: our attributes on the importable package of that
+ * name when there is one (so that mod_wsgi.server and mod_wsgi.express stay importable), else on a module of our
+ * own. */
 #ifndef WSGI_PYTHON_MODULE_H
 #define WSGI_PYTHON_MODULE_H
 

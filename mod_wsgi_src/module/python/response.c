@@ -10,9 +10,8 @@
 #include "streams.h"
 
 typedef struct wpy_response {
-    PyObject_HEAD
-    vectorcallfunc start;
-    wpy_call      *call;          /* NULL: the request has ended */
+    PyObject_HEAD vectorcallfunc start;
+    wpy_call *call; /* NULL: the request has ended */
 } wpy_response;
 
 /* ---- checks ---- */
@@ -61,7 +60,7 @@ static int same_name(const char *name, Py_ssize_t len, const char *other)
     Py_ssize_t i;
     for (i = 0; i < len; i++) {
         char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
-        if (c != other[i])       /* also at the end of `other` */
+        if (c != other[i]) /* also at the end of `other` */
             return 0;
     }
     return !other[len];
@@ -69,9 +68,10 @@ static int same_name(const char *name, Py_ssize_t len, const char *other)
 
 static int is_hop_by_hop(const char *name, Py_ssize_t len)
 {
-    static const char *const names[] = { "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
-                                         "proxy-connection", "te", "trailer", "trailers", "transfer-encoding",
-                                         "upgrade", NULL };
+    static const char *const names[] = {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+        "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade",
+        NULL};
     int i;
     for (i = 0; names[i]; i++)
         if (same_name(name, len, names[i]))
@@ -86,8 +86,8 @@ static int check_status(PyObject *status, uint16_t *code, const char **reason, P
     const char *text = latin1(status, "the status", &len);
     if (!text)
         return -1;
-    if (len < 3 || !is_digit(text[0]) || !is_digit(text[1]) || !is_digit(text[2]) || (len > 3 && text[3] != ' ')
-        || has_control(text, len)) {
+    if (len < 3 || !is_digit(text[0]) || !is_digit(text[1]) || !is_digit(text[2]) || (len > 3 && text[3] != ' ') ||
+        has_control(text, len)) {
         PyErr_Format(PyExc_ValueError, "the status must be three digits, a space and a reason, not %R", status);
         return -1;
     }
@@ -130,8 +130,8 @@ static int check_name(const char *name, Py_ssize_t len, PyObject *item)
         return -1;
     }
     if (is_hop_by_hop(name, len)) {
-        PyErr_Format(PyExc_ValueError, "the header %R is the server's business: an application must not set it (PEP 3333)",
-                     item);
+        PyErr_Format(PyExc_ValueError,
+                     "the header %R is the server's business: an application must not set it (PEP 3333)", item);
         return -1;
     }
     return 0;
@@ -161,12 +161,13 @@ static int put_field(wpy_call *call, PyObject *item)
     if (same_name(name, name_len, "content-length")) {
         if (check_length(call, value, value_len, PyTuple_GET_ITEM(item, 1)))
             return -1;
-        if (call->status == 204) {           /* RFC 9110 8.6: must not be sent with it */
+        if (call->status == 204) { /* RFC 9110 8.6: must not be sent with it */
             call->content_length = -1;
             return 0;
         }
     }
-    if (call->head.len + (size_t)name_len + (size_t)value_len > WIO_MAX_RESPONSE - 64 || call->fields == UINT16_MAX - 1) {
+    if (call->head.len + (size_t)name_len + (size_t)value_len > WIO_MAX_RESPONSE - 64 ||
+        call->fields == UINT16_MAX - 1) {
         PyErr_Format(PyExc_ValueError, "the response's headers are too large: at %R (%zd bytes) they pass %d bytes",
                      PyTuple_GET_ITEM(item, 0), value_len, (int)WIO_MAX_RESPONSE);
         return -1;
@@ -242,8 +243,8 @@ static int check_repeated(wpy_call *call, PyObject *exc_info)
 static PyObject *exc_info_argument(PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-    if (count + named < 2 || count < 2 || count + named > 3
-        || (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "exc_info"))) {
+    if (count + named < 2 || count < 2 || count + named > 3 ||
+        (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "exc_info"))) {
         PyErr_SetString(PyExc_TypeError, "start_response() takes a status, a list of headers and exc_info");
         return NULL;
     }
@@ -252,7 +253,7 @@ static PyObject *exc_info_argument(PyObject *const *args, Py_ssize_t count, PyOb
 
 static PyObject *response_write(PyObject *self, PyObject *data);
 
-static PyMethodDef write_method = { "write", response_write, METH_O, "Sends a block of the body at once." };
+static PyMethodDef write_method = {"write", response_write, METH_O, "Sends a block of the body at once."};
 
 static PyObject *response_start(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
 {
@@ -297,20 +298,16 @@ static void response_dealloc(PyObject *self)
 }
 
 static PyMemberDef response_members[] = {
-    { "__vectorcalloffset__", T_PYSSIZET, offsetof(wpy_response, start), READONLY, NULL },
-    { NULL, 0, 0, 0, NULL }
-};
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(wpy_response, start), READONLY, NULL}, {NULL, 0, 0, 0, NULL}};
 
-static PyType_Slot response_slots[] = {
-    { Py_tp_new, wpy_no_new },
-    { Py_tp_dealloc, response_dealloc },
-    { Py_tp_call, PyVectorcall_Call },
-    { Py_tp_members, response_members },
-    { 0, NULL }
-};
+static PyType_Slot response_slots[] = {{Py_tp_new, wpy_no_new},
+                                       {Py_tp_dealloc, response_dealloc},
+                                       {Py_tp_call, PyVectorcall_Call},
+                                       {Py_tp_members, response_members},
+                                       {0, NULL}};
 
-static PyType_Spec response_spec = { "mod_wsgi.StartResponse", sizeof(wpy_response), 0,
-                                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, response_slots };
+static PyType_Spec response_spec = {"mod_wsgi.StartResponse", sizeof(wpy_response), 0,
+                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, response_slots};
 
 int wpy_response_init(wpy_interp *interp)
 {

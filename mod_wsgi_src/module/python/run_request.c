@@ -16,7 +16,7 @@
 #include "setup.h"
 #include "target.h"
 
-#define BLOCKS 64           /* handed to the channel at once */
+#define BLOCKS 64 /* handed to the channel at once */
 
 /* ---- failures; GIL held, an exception set ---- */
 
@@ -24,7 +24,7 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
 {
     char intro[1024];
     if (call->client_gone && PyErr_ExceptionMatches(PyExc_OSError)) {
-        PyErr_Clear();          /* write() said so to the application: nobody's mistake */
+        PyErr_Clear(); /* write() said so to the application: nobody's mistake */
     } else {
         snprintf(intro, sizeof intro, "mod_wsgi: %s '%s' raised an exception:", what, script);
         wpy_log_exception(intro);
@@ -131,7 +131,7 @@ static int send_iterable(wpy_call *call, PyObject *iterable)
     }
     Py_DECREF(iterator);
     if (failed && call->client_gone) {
-        PyErr_Clear();          /* nothing went wrong here */
+        PyErr_Clear(); /* nothing went wrong here */
         return 0;
     }
     return failed || PyErr_Occurred() ? -1 : need_start(call);
@@ -163,8 +163,8 @@ static int send_body(wpy_call *call, PyObject *body)
     int fd;
     if (PyList_CheckExact(body) || PyTuple_CheckExact(body))
         return send_sequence(call, body);
-    if (Py_IS_TYPE(body, call->interp->file_wrapper_type) && !call->head_sent
-        && wpy_file_wrapper_open(call->interp, body, &fd, &offset, &length))
+    if (Py_IS_TYPE(body, call->interp->file_wrapper_type) && !call->head_sent &&
+        wpy_file_wrapper_open(call->interp, body, &fd, &offset, &length))
         return send_file(call, fd, offset, length);
     return send_iterable(call, body);
 }
@@ -218,7 +218,7 @@ static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
 
 static void run_application(wpy_call *call, wpy_template *tmpl)
 {
-    PyObject *args[3] = { NULL, NULL, NULL }, *callable, *input = NULL, *body = NULL;
+    PyObject *args[3] = {NULL, NULL, NULL}, *callable, *input = NULL, *body = NULL;
     const char *script = tmpl->target->path;
     if (!(callable = find_callable(call, tmpl)))
         return;
@@ -256,7 +256,7 @@ static void finish(wpy_call *call, wpy_outcome outcome, int status, int reason, 
 /* Sends what waits for the GIL to be gone, and says how it ended. */
 static void conclude(wpy_call *call, int64_t started_us)
 {
-    struct iovec block = { call->thread->small, call->small_len };
+    struct iovec block = {call->thread->small, call->small_len};
     if (call->failed) {
         if (call->head_sent)
             finish(call, WPY_TRUNCATED, 0, WIO_ABORT_EXCEPTION, started_us);
@@ -269,11 +269,15 @@ static void conclude(wpy_call *call, int64_t started_us)
         return;
     }
     if (call->surplus)
-        wpy_log(0, WPY_LOG_WARNING, "mod_wsgi: the application gave more bytes than its Content-Length of %lld: the "
-                "surplus was dropped", (long long)call->content_length);
+        wpy_log(0, WPY_LOG_WARNING,
+                "mod_wsgi: the application gave more bytes than its Content-Length of %lld: the "
+                "surplus was dropped",
+                (long long)call->content_length);
     if (call->sent < call->content_length && !call->bodyless && !call->head_request) {
-        wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: the application gave %lld bytes, less than its Content-Length of %lld: the "
-                "connection is cut", (long long)call->sent, (long long)call->content_length);
+        wpy_log(0, WPY_LOG_ERROR,
+                "mod_wsgi: the application gave %lld bytes, less than its Content-Length of %lld: the "
+                "connection is cut",
+                (long long)call->sent, (long long)call->content_length);
         finish(call, WPY_TRUNCATED, 0, WIO_ABORT_SHORT, started_us);
         return;
     }

@@ -14,12 +14,12 @@
 
 /* The one process-wide record of this layer: a process has one Python. */
 static struct {
-    wpy_config     config;
-    int64_t        start_us;
-    int            started;
-    PyThreadState *first;            /* of the thread that called wpy_start() */
-    pthread_t      first_thread;
-    atomic_int     probing;          /* a probe still waits for the GIL */
+    wpy_config config;
+    int64_t start_us;
+    int started;
+    PyThreadState *first; /* of the thread that called wpy_start() */
+    pthread_t first_thread;
+    atomic_int probing; /* a probe still waits for the GIL */
 } runtime;
 
 const wpy_config *wpy_runtime_config(void)
@@ -43,8 +43,8 @@ static int status_failed(PyStatus status, char *error, size_t size)
 {
     if (!PyStatus_Exception(status))
         return 0;
-    snprintf(error, size, "Python does not start: %s%s%s", status.func ? status.func : "",
-             status.func ? ": " : "", status.err_msg ? status.err_msg : "it asked to exit");
+    snprintf(error, size, "Python does not start: %s%s%s", status.func ? status.func : "", status.func ? ": " : "",
+             status.err_msg ? status.err_msg : "it asked to exit");
     return 1;
 }
 
@@ -175,7 +175,7 @@ void wpy_stop(void)
 
 static void nap(int ms)
 {
-    struct timespec pause = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000};
     nanosleep(&pause, NULL);
 }
 
@@ -190,8 +190,8 @@ static void *probe(void *then)
     return NULL;
 }
 
-/* Has a thread of its own take the GIL and do `*action`, and waits for that so long. At most one such thread exists: in a
- * dead-lock it waits for ever. */
+/* Has a thread of its own take the GIL and do `*action`, and waits for that so long. At most one such thread exists:
+ * in a dead-lock it waits for ever. */
 static int with_gil(void (**action)(void), int timeout_ms)
 {
     int64_t deadline = wio_now_us() + (int64_t)timeout_ms * 1000;

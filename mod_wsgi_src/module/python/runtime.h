@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The life of Python in a process: start once, run requests, stop. No Python.h here: upper floors include this file. */
 #ifndef WSGI_PYTHON_RUNTIME_H
 #define WSGI_PYTHON_RUNTIME_H
@@ -6,14 +7,14 @@
 #include <stdint.h>
 
 typedef struct wpy_config {
-    const char *python_home;     /* prefix or virtual environment; NULL: the interpreter we were linked with */
-    const char *python_path;     /* colon list put in front of sys.path, .pth files processed; or NULL */
-    const char *home;            /* put first on sys.path; or NULL */
-    const char *process_group;   /* "" = embedded */
-    int processes, threads;      /* mod_wsgi.maximum_processes, threads_per_process */
+    const char *python_home;   /* prefix or virtual environment; NULL: the interpreter we were linked with */
+    const char *python_path;   /* colon list put in front of sys.path, .pth files processed; or NULL */
+    const char *home;          /* put first on sys.path; or NULL */
+    const char *process_group; /* "" = embedded */
+    int processes, threads;    /* mod_wsgi.maximum_processes, threads_per_process */
     int multiprocess, multithread, run_once;
     int restrict_stdin, restrict_stdout, restrict_signal;
-    int service_script;          /* threads=0: the application's signal handlers work, SIGTERM raises SystemExit */
+    int service_script; /* threads=0: the application's signal handlers work, SIGTERM raises SystemExit */
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
     /* Lines that belong to no request; any thread, GIL either. */
@@ -21,17 +22,19 @@ typedef struct wpy_config {
     void *log_context;
 } wpy_config;
 
-/* Compares `python_home` (or, when NULL, what we were linked with) with this module, without starting Python: pyvenv.cfg
- * version, existence, readability. 0; -1 and one sentence in `error` that names both versions and the fix. Config time. */
+/* Compares `python_home` (or, when NULL, what we were linked with) with this module, without starting Python:
+ * pyvenv.cfg version, existence, readability. 0; -1 and one sentence in `error` that names both versions and the
+ * fix. Config time. */
 int wpy_check_home(const char *python_home, char *error, size_t size);
 
 /* Starts Python; the calling thread holds no GIL afterwards. Once per process. 0; -1 and a sentence in `error`. */
 int wpy_start(const wpy_config *config, char *error, size_t size);
 int wpy_started(void);
 
-/* Loads a script into an interpreter at start (WSGIImportScript, pre-loading). 0; -1 when it failed, which is logged;
- * 1 when a service script asked for the end of the process (SystemExit, as by SIGTERM) without a failure.
- * "" names the main interpreter. With config.service_script it runs on the calling (main) thread until the script returns. */
+/* Loads a script into an interpreter at start (WSGIImportScript, pre-loading). 0; -1 when it failed, which is
+ * logged; 1 when a service script asked for the end of the process (SystemExit, as by SIGTERM) without a failure. ""
+ * names the main interpreter. With config.service_script it runs on the calling (main) thread until the script
+ * returns. */
 int wpy_import_script(const char *path, const char *application_group);
 
 /* Ends sub-interpreters and Python: atexit callbacks run. Call after every worker thread has left. The caller keeps a

@@ -48,7 +48,7 @@ int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush)
 
 int wpy_send_block(wpy_call *call, PyObject *bytes)
 {
-    struct iovec block = { PyBytes_AS_STRING(bytes), 0 };
+    struct iovec block = {PyBytes_AS_STRING(bytes), 0};
     PyThreadState *state;
     int result = 0;
     if (wpy_call_take(call))

@@ -9,8 +9,8 @@
  * Counts them as sent. */
 size_t wpy_send_admit(wpy_call *call, size_t len);
 
-/* Declares the length of a body that is known as a whole, unless the application did so or the status has no body. 0; -1
- * out of memory, without an exception. GIL either. */
+/* Declares the length of a body that is known as a whole, unless the application did so or the status has no body.
+ * 0; -1 out of memory, without an exception. GIL either. */
 int wpy_send_declare(wpy_call *call, int64_t length);
 
 /* Sends the head when it is due, then admitted blocks. GIL not held, the turn taken (or nobody else left). 0; -1 the

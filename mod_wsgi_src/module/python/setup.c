@@ -13,36 +13,92 @@
 #include "streams.h"
 
 /* Names that nearly every request brings. */
-static const char *const common_keys[] = {
-    "REQUEST_METHOD", "QUERY_STRING", "REQUEST_URI", "SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "REMOTE_ADDR",
-    "REMOTE_PORT", "REMOTE_USER", "AUTH_TYPE", "CONTENT_TYPE", "CONTENT_LENGTH", "UNIQUE_ID", "HTTP_ACCEPT",
-    "HTTP_ACCEPT_CHARSET", "HTTP_ACCEPT_ENCODING", "HTTP_ACCEPT_LANGUAGE", "HTTP_AUTHORIZATION", "HTTP_CACHE_CONTROL",
-    "HTTP_CONNECTION", "HTTP_COOKIE", "HTTP_DEPTH", "HTTP_DESTINATION", "HTTP_DNT", "HTTP_EXPECT", "HTTP_FORWARDED",
-    "HTTP_FROM", "HTTP_HOST", "HTTP_IF", "HTTP_IF_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_RANGE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_KEEP_ALIVE", "HTTP_LOCK_TOKEN", "HTTP_ORIGIN",
-    "HTTP_OVERWRITE", "HTTP_PRAGMA", "HTTP_RANGE", "HTTP_REFERER", "HTTP_SEC_CH_UA", "HTTP_SEC_CH_UA_MOBILE",
-    "HTTP_SEC_CH_UA_PLATFORM", "HTTP_SEC_FETCH_DEST", "HTTP_SEC_FETCH_MODE", "HTTP_SEC_FETCH_SITE",
-    "HTTP_SEC_FETCH_USER", "HTTP_TE", "HTTP_TIMEOUT", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE_INSECURE_REQUESTS",
-    "HTTP_USER_AGENT", "HTTP_VIA", "HTTP_X_CSRFTOKEN", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PORT", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP", "HTTP_X_REQUESTED_WITH",
-    "mod_wsgi.connection_id", "mod_wsgi.path_info", "mod_wsgi.request_id", "mod_wsgi.script_name",
-    "mod_wsgi.server_pid", NULL
-};
+static const char *const common_keys[] = {"REQUEST_METHOD",
+                                          "QUERY_STRING",
+                                          "REQUEST_URI",
+                                          "SCRIPT_NAME",
+                                          "PATH_INFO",
+                                          "PATH_TRANSLATED",
+                                          "REMOTE_ADDR",
+                                          "REMOTE_PORT",
+                                          "REMOTE_USER",
+                                          "AUTH_TYPE",
+                                          "CONTENT_TYPE",
+                                          "CONTENT_LENGTH",
+                                          "UNIQUE_ID",
+                                          "HTTP_ACCEPT",
+                                          "HTTP_ACCEPT_CHARSET",
+                                          "HTTP_ACCEPT_ENCODING",
+                                          "HTTP_ACCEPT_LANGUAGE",
+                                          "HTTP_AUTHORIZATION",
+                                          "HTTP_CACHE_CONTROL",
+                                          "HTTP_CONNECTION",
+                                          "HTTP_COOKIE",
+                                          "HTTP_DEPTH",
+                                          "HTTP_DESTINATION",
+                                          "HTTP_DNT",
+                                          "HTTP_EXPECT",
+                                          "HTTP_FORWARDED",
+                                          "HTTP_FROM",
+                                          "HTTP_HOST",
+                                          "HTTP_IF",
+                                          "HTTP_IF_MATCH",
+                                          "HTTP_IF_MODIFIED_SINCE",
+                                          "HTTP_IF_NONE_MATCH",
+                                          "HTTP_IF_RANGE",
+                                          "HTTP_IF_UNMODIFIED_SINCE",
+                                          "HTTP_KEEP_ALIVE",
+                                          "HTTP_LOCK_TOKEN",
+                                          "HTTP_ORIGIN",
+                                          "HTTP_OVERWRITE",
+                                          "HTTP_PRAGMA",
+                                          "HTTP_RANGE",
+                                          "HTTP_REFERER",
+                                          "HTTP_SEC_CH_UA",
+                                          "HTTP_SEC_CH_UA_MOBILE",
+                                          "HTTP_SEC_CH_UA_PLATFORM",
+                                          "HTTP_SEC_FETCH_DEST",
+                                          "HTTP_SEC_FETCH_MODE",
+                                          "HTTP_SEC_FETCH_SITE",
+                                          "HTTP_SEC_FETCH_USER",
+                                          "HTTP_TE",
+                                          "HTTP_TIMEOUT",
+                                          "HTTP_TRANSFER_ENCODING",
+                                          "HTTP_UPGRADE_INSECURE_REQUESTS",
+                                          "HTTP_USER_AGENT",
+                                          "HTTP_VIA",
+                                          "HTTP_X_CSRFTOKEN",
+                                          "HTTP_X_FORWARDED_FOR",
+                                          "HTTP_X_FORWARDED_HOST",
+                                          "HTTP_X_FORWARDED_PORT",
+                                          "HTTP_X_FORWARDED_PROTO",
+                                          "HTTP_X_REAL_IP",
+                                          "HTTP_X_REQUESTED_WITH",
+                                          "mod_wsgi.connection_id",
+                                          "mod_wsgi.path_info",
+                                          "mod_wsgi.request_id",
+                                          "mod_wsgi.script_name",
+                                          "mod_wsgi.server_pid",
+                                          NULL};
 
 static int make_names(wpy_interp *interp)
 {
     wpy_names *names = &interp->names;
     size_t i;
-    const struct { PyObject **name; const char *text; } list[] = {
-        { &names->input, "wsgi.input" },
-        { &names->request_start, "mod_wsgi.request_start" },
-        { &names->queue_start, "mod_wsgi.queue_start" },
-        { &names->daemon_start, "mod_wsgi.daemon_start" },
-        { &names->script_start, "mod_wsgi.script_start" },
-        { &names->application_start, "mod_wsgi.application_start" },
-        { &names->close, "close" }, { &names->fileno, "fileno" }, { &names->flush, "flush" },
-        { &names->tell, "tell" }, { &names->raw, "raw" }
-    };
+    const struct {
+        PyObject **name;
+        const char *text;
+    } list[] = {{&names->input, "wsgi.input"},
+                {&names->request_start, "mod_wsgi.request_start"},
+                {&names->queue_start, "mod_wsgi.queue_start"},
+                {&names->daemon_start, "mod_wsgi.daemon_start"},
+                {&names->script_start, "mod_wsgi.script_start"},
+                {&names->application_start, "mod_wsgi.application_start"},
+                {&names->close, "close"},
+                {&names->fileno, "fileno"},
+                {&names->flush, "flush"},
+                {&names->tell, "tell"},
+                {&names->raw, "raw"}};
     for (i = 0; i < sizeof list / sizeof *list; i++)
         if (!(*list[i].name = PyUnicode_InternFromString(list[i].text)))
             return -1;
@@ -55,15 +111,14 @@ static int make_names(wpy_interp *interp)
 /* ---- sys.path ---- */
 
 /* New entries, those from .pth files included, come before what was there. */
-static const char path_code[] =
-    "import site, sys\n"
-    "def extend(given):\n"
-    "    before = list(sys.path)\n"
-    "    for directory in given:\n"
-    "        site.addsitedir(directory)\n"
-    "    given = [site.makepath(directory)[0] for directory in given]\n"
-    "    front = [entry for entry in sys.path if entry in given or entry not in before]\n"
-    "    sys.path[:] = front + [entry for entry in sys.path if entry not in front]\n";
+static const char path_code[] = "import site, sys\n"
+                                "def extend(given):\n"
+                                "    before = list(sys.path)\n"
+                                "    for directory in given:\n"
+                                "        site.addsitedir(directory)\n"
+                                "    given = [site.makepath(directory)[0] for directory in given]\n"
+                                "    front = [entry for entry in sys.path if entry in given or entry not in before]\n"
+                                "    sys.path[:] = front + [entry for entry in sys.path if entry not in front]\n";
 
 static int add_python_path(PyObject *given)
 {
@@ -165,7 +220,7 @@ static PyObject *ignore_signal(PyObject *self, PyObject *args)
     if (!PyArg_UnpackTuple(args, "signal", 2, 2, &number, &handler))
         return NULL;
     wpy_log_stack(WPY_LOG_WARNING, "mod_wsgi: a signal handler of the application is not installed, since the server "
-                  "needs the signals (WSGIRestrictSignal Off allows it); asked for by:");
+                                   "needs the signals (WSGIRestrictSignal Off allows it); asked for by:");
     return wpy_new_ref(handler);
 }
 
@@ -177,8 +232,8 @@ static PyObject *raise_exit(PyObject *self, PyObject *args)
     return NULL;
 }
 
-static PyMethodDef ignore_signal_method = { "signal", ignore_signal, METH_VARARGS, "Returns the handler it was given." };
-static PyMethodDef raise_exit_method = { "exit_on_signal", raise_exit, METH_VARARGS, "Raises SystemExit." };
+static PyMethodDef ignore_signal_method = {"signal", ignore_signal, METH_VARARGS, "Returns the handler it was given."};
+static PyMethodDef raise_exit_method = {"exit_on_signal", raise_exit, METH_VARARGS, "Raises SystemExit."};
 
 /* The built-in module under `signal` is changed, so that nothing needs to be imported for it. */
 static int restrict_signals(PyObject *module)
@@ -231,9 +286,10 @@ int wpy_setup(wpy_interp *interp)
 {
     PyObject *io = PyImport_ImportModule("io");
     int result = -1;
-    if (io && !make_names(interp) && !wpy_streams_init(interp) && !wpy_input_init(interp) && !wpy_response_init(interp)
-        && !wpy_file_wrapper_init(interp) && !keep_file_types(interp, io) && !replace_streams(interp, io)
-        && !import_threading() && !set_signals(interp) && !extend_path() && !wpy_modules_install(interp))
+    if (io && !make_names(interp) && !wpy_streams_init(interp) && !wpy_input_init(interp) &&
+        !wpy_response_init(interp) && !wpy_file_wrapper_init(interp) && !keep_file_types(interp, io) &&
+        !replace_streams(interp, io) && !import_threading() && !set_signals(interp) && !extend_path() &&
+        !wpy_modules_install(interp))
         result = 0;
     Py_XDECREF(io);
     return result;
@@ -242,13 +298,26 @@ int wpy_setup(wpy_interp *interp)
 void wpy_setup_clear(wpy_interp *interp)
 {
     wpy_names *names = &interp->names;
-    PyObject **list[] = { &names->input, &names->request_start, &names->queue_start, &names->daemon_start,
-                          &names->script_start, &names->application_start, &names->close, &names->fileno,
-                          &names->flush, &names->tell, &names->raw, &interp->errors,
-                          (PyObject **)&interp->reader_type, (PyObject **)&interp->random_type,
-                          (PyObject **)&interp->raw_file_type, (PyObject **)&interp->response_type,
-                          (PyObject **)&interp->input_type, (PyObject **)&interp->file_wrapper_type,
-                          (PyObject **)&interp->stream_type, (PyObject **)&interp->closed_stream_type };
+    PyObject **list[] = {&names->input,
+                         &names->request_start,
+                         &names->queue_start,
+                         &names->daemon_start,
+                         &names->script_start,
+                         &names->application_start,
+                         &names->close,
+                         &names->fileno,
+                         &names->flush,
+                         &names->tell,
+                         &names->raw,
+                         &interp->errors,
+                         (PyObject **)&interp->reader_type,
+                         (PyObject **)&interp->random_type,
+                         (PyObject **)&interp->raw_file_type,
+                         (PyObject **)&interp->response_type,
+                         (PyObject **)&interp->input_type,
+                         (PyObject **)&interp->file_wrapper_type,
+                         (PyObject **)&interp->stream_type,
+                         (PyObject **)&interp->closed_stream_type};
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++)
         Py_CLEAR(*list[i]);

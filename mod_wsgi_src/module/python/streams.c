@@ -4,9 +4,8 @@
 #include "log.h"
 
 typedef struct wpy_stream_object {
-    PyObject_HEAD
-    enum wpy_stream stream;
-    int             binary;        /* the `buffer` of a stream: takes bytes */
+    PyObject_HEAD enum wpy_stream stream;
+    int binary; /* the `buffer` of a stream: takes bytes */
 } wpy_stream_object;
 
 PyObject *wpy_no_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -116,7 +115,7 @@ static PyObject *stream_fileno(PyObject *self, PyObject *unused)
 
 static PyObject *stream_name(PyObject *self, void *unused)
 {
-    static const char *const names[] = { "<wsgi.errors>", "<stdout>", "<stderr>" };
+    static const char *const names[] = {"<wsgi.errors>", "<stdout>", "<stderr>"};
     (void)unused;
     return PyUnicode_FromString(names[((wpy_stream_object *)self)->stream]);
 }
@@ -150,38 +149,30 @@ static PyObject *stream_buffer(PyObject *self, void *unused)
 }
 
 static PyMethodDef stream_methods[] = {
-    { "write", stream_write, METH_O, "Adds text; complete lines go to the error log." },
-    { "writelines", stream_writelines, METH_O, "Writes each item." },
-    { "flush", stream_flush, METH_NOARGS, "Sends an unfinished line to the error log." },
-    { "close", stream_close, METH_NOARGS, "Does what flush() does: the log stays open." },
-    { "fileno", stream_fileno, METH_NOARGS, "Raises OSError." },
-    { "isatty", stream_no, METH_NOARGS, "False." },
-    { "readable", stream_no, METH_NOARGS, "False." },
-    { "seekable", stream_no, METH_NOARGS, "False." },
-    { "writable", stream_yes, METH_NOARGS, "True." },
-    { NULL, NULL, 0, NULL }
-};
+    {"write", stream_write, METH_O, "Adds text; complete lines go to the error log."},
+    {"writelines", stream_writelines, METH_O, "Writes each item."},
+    {"flush", stream_flush, METH_NOARGS, "Sends an unfinished line to the error log."},
+    {"close", stream_close, METH_NOARGS, "Does what flush() does: the log stays open."},
+    {"fileno", stream_fileno, METH_NOARGS, "Raises OSError."},
+    {"isatty", stream_no, METH_NOARGS, "False."},
+    {"readable", stream_no, METH_NOARGS, "False."},
+    {"seekable", stream_no, METH_NOARGS, "False."},
+    {"writable", stream_yes, METH_NOARGS, "True."},
+    {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef stream_attributes[] = {
-    { "name", stream_name, NULL, NULL, NULL },
-    { "mode", stream_text, NULL, NULL, "w" },
-    { "encoding", stream_text, NULL, NULL, "utf-8" },
-    { "errors", stream_text, NULL, NULL, "backslashreplace" },
-    { "closed", stream_flag, NULL, NULL, "0" },
-    { "line_buffering", stream_flag, NULL, NULL, "1" },
-    { "buffer", stream_buffer, NULL, NULL, NULL },
-    { NULL, NULL, NULL, NULL, NULL }
-};
+    {"name", stream_name, NULL, NULL, NULL},        {"mode", stream_text, NULL, NULL, "w"},
+    {"encoding", stream_text, NULL, NULL, "utf-8"}, {"errors", stream_text, NULL, NULL, "backslashreplace"},
+    {"closed", stream_flag, NULL, NULL, "0"},       {"line_buffering", stream_flag, NULL, NULL, "1"},
+    {"buffer", stream_buffer, NULL, NULL, NULL},    {NULL, NULL, NULL, NULL, NULL}};
 
-static PyType_Slot stream_slots[] = {
-    { Py_tp_new, wpy_no_new },
-    { Py_tp_dealloc, plain_dealloc },
-    { Py_tp_methods, stream_methods },
-    { Py_tp_getset, stream_attributes },
-    { 0, NULL }
-};
+static PyType_Slot stream_slots[] = {{Py_tp_new, wpy_no_new},
+                                     {Py_tp_dealloc, plain_dealloc},
+                                     {Py_tp_methods, stream_methods},
+                                     {Py_tp_getset, stream_attributes},
+                                     {0, NULL}};
 
-static PyType_Spec stream_spec = { "mod_wsgi.Log", sizeof(wpy_stream_object), 0, Py_TPFLAGS_DEFAULT, stream_slots };
+static PyType_Spec stream_spec = {"mod_wsgi.Log", sizeof(wpy_stream_object), 0, Py_TPFLAGS_DEFAULT, stream_slots};
 
 PyObject *wpy_stream_new(wpy_interp *interp, enum wpy_stream stream)
 {
@@ -191,8 +182,7 @@ PyObject *wpy_stream_new(wpy_interp *interp, enum wpy_stream stream)
 /* ---- streams that raise ---- */
 
 typedef struct wpy_closed_stream {
-    PyObject_HEAD
-    const char *what, *directive;  /* string literals */
+    PyObject_HEAD const char *what, *directive; /* string literals */
 } wpy_closed_stream;
 
 /* Python itself flushes the standard streams when it ends; that works. */
@@ -214,27 +204,16 @@ static PyObject *closed_getattr(PyObject *object, PyObject *name)
                         self->directive);
 }
 
-static PyMethodDef closed_methods[] = {
-    { "flush", closed_flush, METH_NOARGS, "Does nothing." },
-    { NULL, NULL, 0, NULL }
-};
+static PyMethodDef closed_methods[] = {{"flush", closed_flush, METH_NOARGS, "Does nothing."}, {NULL, NULL, 0, NULL}};
 
-static PyGetSetDef closed_attributes[] = {
-    { "closed", stream_flag, NULL, NULL, "0" },
-    { NULL, NULL, NULL, NULL, NULL }
-};
+static PyGetSetDef closed_attributes[] = {{"closed", stream_flag, NULL, NULL, "0"}, {NULL, NULL, NULL, NULL, NULL}};
 
-static PyType_Slot closed_slots[] = {
-    { Py_tp_new, wpy_no_new },
-    { Py_tp_dealloc, plain_dealloc },
-    { Py_tp_getattro, closed_getattr },
-    { Py_tp_methods, closed_methods },
-    { Py_tp_getset, closed_attributes },
-    { 0, NULL }
-};
+static PyType_Slot closed_slots[] = {{Py_tp_new, wpy_no_new},           {Py_tp_dealloc, plain_dealloc},
+                                     {Py_tp_getattro, closed_getattr},  {Py_tp_methods, closed_methods},
+                                     {Py_tp_getset, closed_attributes}, {0, NULL}};
 
-static PyType_Spec closed_spec = { "mod_wsgi.ClosedStream", sizeof(wpy_closed_stream), 0, Py_TPFLAGS_DEFAULT,
-                                   closed_slots };
+static PyType_Spec closed_spec = {"mod_wsgi.ClosedStream", sizeof(wpy_closed_stream), 0, Py_TPFLAGS_DEFAULT,
+                                  closed_slots};
 
 PyObject *wpy_closed_stream_new(wpy_interp *interp, const char *what, const char *directive)
 {

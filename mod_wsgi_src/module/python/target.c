@@ -145,9 +145,9 @@ static PyObject *new_module(PyObject *name, PyObject *file, PyObject *mtime)
     if (!module)
         return NULL;
     globals = PyModule_GetDict(module);
-    if (PyDict_SetItemString(globals, "__file__", file) || PyDict_SetItemString(globals, "__mtime__", mtime)
-        || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins())
-        || PyObject_SetItem(PyImport_GetModuleDict(), name, module))
+    if (PyDict_SetItemString(globals, "__file__", file) || PyDict_SetItemString(globals, "__mtime__", mtime) ||
+        PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) ||
+        PyObject_SetItem(PyImport_GetModuleDict(), name, module))
         globals = NULL;
     Py_DECREF(module);
     return globals;

@@ -6,11 +6,11 @@
 #include "interpreters.h"
 
 struct wpy_target {
-    wpy_target    *next;
-    wpy_interp    *interp;
-    char          *path;
-    atomic_llong   mtime_us;     /* of the file that was executed; 0: nothing is loaded */
-    PyObject      *globals;      /* the module's dictionary, or NULL; under the GIL */
+    wpy_target *next;
+    wpy_interp *interp;
+    char *path;
+    atomic_llong mtime_us; /* of the file that was executed; 0: nothing is loaded */
+    PyObject *globals;     /* the module's dictionary, or NULL; under the GIL */
 };
 
 /* The record for a script in an interpreter, made when there is none. NULL out of memory. GIL not held. */

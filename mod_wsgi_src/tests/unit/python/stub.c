@@ -42,7 +42,7 @@ static int has_gil(void)
 #elif PY_VERSION_HEX >= 0x030C0000
     return _PyThreadState_UncheckedGet() != NULL;
 #else
-    return 0;               /* the current state is of the process, not of the thread */
+    return 0; /* the current state is of the process, not of the thread */
 #endif
 }
 
@@ -60,7 +60,7 @@ static int sent(exchange *x)
         x->sends++;
         return 0;
     }
-    x->misuse += x->sends > x->gone_after;      /* called again after a failure */
+    x->misuse += x->sends > x->gone_after; /* called again after a failure */
     x->sends = x->gone_after + 1;
     return -1;
 }
@@ -68,7 +68,7 @@ static int sent(exchange *x)
 static ssize_t stub_read(wpy_channel *channel, void *buf, size_t max)
 {
     exchange *x = enter(channel);
-    struct timespec delay = { x->read_delay_ms / 1000, (long)(x->read_delay_ms % 1000) * 1000000 };
+    struct timespec delay = {x->read_delay_ms / 1000, (long)(x->read_delay_ms % 1000) * 1000000};
     size_t count = x->rest_len < max ? x->rest_len : max;
     x->reads++;
     x->misuse += !max;
@@ -170,7 +170,7 @@ static void add_pair(exchange *x, const char *key, const char *value)
 
 void begin(exchange *x, const target *to)
 {
-    static const wpy_channel channel = { stub_read, stub_head, stub_body, stub_file, stub_finish, stub_log };
+    static const wpy_channel channel = {stub_read, stub_head, stub_body, stub_file, stub_finish, stub_log};
     memset(x, 0, sizeof *x);
     x->channel = channel;
     x->gone_after = -1;
@@ -208,7 +208,7 @@ void end(exchange *x)
 
 void get(exchange *x, const char *callable)
 {
-    target to = { .callable = callable };
+    target to = {.callable = callable};
     begin(x, &to);
     add(x, "REQUEST_METHOD", "GET");
     run(x);
@@ -258,9 +258,16 @@ const char *process_log_text(void)
 
 wpy_config plain_config(void)
 {
-    wpy_config config = { .process_group = "", .processes = 1, .threads = 5, .multithread = 1, .restrict_signal = 1,
-                          .apache_version = { 2, 4, 99 }, .apache_description = "Test/1.0",
-                          .apache_build_date = "today", .mpm_name = "test", .log = log_line };
+    wpy_config config = {.process_group = "",
+                         .processes = 1,
+                         .threads = 5,
+                         .multithread = 1,
+                         .restrict_signal = 1,
+                         .apache_version = {2, 4, 99},
+                         .apache_description = "Test/1.0",
+                         .apache_build_date = "today",
+                         .mpm_name = "test",
+                         .log = log_line};
     return config;
 }
 
@@ -304,7 +311,7 @@ const char *scratch(const char *name)
 
 void write_file(const char *path, const char *text, long mtime)
 {
-    struct timespec times[2] = { { mtime, 0 }, { mtime, 0 } };
+    struct timespec times[2] = {{mtime, 0}, {mtime, 0}};
     FILE *file = fopen(path, "w");
     if (!file || fputs(text, file) < 0 || fclose(file) || utimensat(AT_FDCWD, path, times, 0))
         abort();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A channel without a server: records what the Python layer sends, plays a request body, fails on demand, and notes every
- * call that the contract of channel.h forbids. */
+/* A channel without a server: records what the Python layer sends, plays a request body, fails on demand, and notes
+ * every call that the contract of channel.h forbids. */
 #ifndef WSGI_TEST_STUB_H
 #define WSGI_TEST_STUB_H
 
@@ -12,25 +12,25 @@
 typedef struct target {
     const char *script, *group, *callable, *handler;
     int reloading;
-    const char *name;                /* SERVER_NAME, to vary the fixed part */
+    const char *name; /* SERVER_NAME, to vary the fixed part */
 } target;
 
 typedef struct exchange {
-    wpy_channel channel;             /* first: the callbacks cast it back */
+    wpy_channel channel; /* first: the callbacks cast it back */
     wpy_request request;
-    wio_buf     vars;
+    wio_buf vars;
     /* how the other side behaves */
-    const char *rest;                /* body bytes that come by read() */
-    size_t      rest_len, chunk;     /* at most `chunk` at once; 0: any number */
-    int         read_error;          /* errno after the rest; 0: the end */
-    int         gone_after;          /* that many of head, body and file succeed; -1: all */
-    unsigned    read_delay_ms;
+    const char *rest;       /* body bytes that come by read() */
+    size_t rest_len, chunk; /* at most `chunk` at once; 0: any number */
+    int read_error;         /* errno after the rest; 0: the end */
+    int gone_after;         /* that many of head, body and file succeed; -1: all */
+    unsigned read_delay_ms;
     /* what was seen */
-    int         reads, heads, bodies, flushes, files, most_blocks, finishes, sends;
-    int         misuse;              /* calls against the contract */
+    int reads, heads, bodies, flushes, files, most_blocks, finishes, sends;
+    int misuse; /* calls against the contract */
     wpy_outcome outcome;
-    int         code, failure, reason;
-    wio_buf     fields, bytes, log;  /* "Name: value\n"...; log lines, each with its newline; all NUL terminated */
+    int code, failure, reason;
+    wio_buf fields, bytes, log; /* "Name: value\n"...; log lines, each with its newline; all NUL terminated */
 } exchange;
 
 /* A GET request for a target; add() what else it brings before run(). */
@@ -51,8 +51,8 @@ int occurs(const char *in, const char *what);
 /* Ended well with that code and body. */
 #define CHECK_ANSWER(x, wanted_code, wanted_body)                                                                      \
     do {                                                                                                               \
-        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_COMPLETE && (x)->code == (wanted_code)                    \
-                       && !strcmp(bytes_of(x), wanted_body) && !(x)->misuse,                                           \
+        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_COMPLETE && (x)->code == (wanted_code) &&                 \
+                       !strcmp(bytes_of(x), wanted_body) && !(x)->misuse,                                              \
                    "outcome %d code %d failure %d misuse %d body '%.200s' log '%.1500s'", (x)->outcome, (x)->code,     \
                    (x)->failure, (x)->misuse, bytes_of(x), log_of(x));                                                 \
     } while (0)
@@ -60,8 +60,8 @@ int occurs(const char *in, const char *what);
 /* Failed before anything was sent. */
 #define CHECK_FAILURE(x, wanted_failure)                                                                               \
     do {                                                                                                               \
-        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_NO_RESPONSE && (x)->failure == (wanted_failure)           \
-                       && !(x)->heads && !(x)->bodies && !(x)->files && !(x)->misuse,                                  \
+        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_NO_RESPONSE && (x)->failure == (wanted_failure) &&        \
+                       !(x)->heads && !(x)->bodies && !(x)->files && !(x)->misuse,                                     \
                    "outcome %d code %d failure %d misuse %d body '%.200s' log '%.1500s'", (x)->outcome, (x)->code,     \
                    (x)->failure, (x)->misuse, bytes_of(x), log_of(x));                                                 \
     } while (0)
@@ -69,8 +69,8 @@ int occurs(const char *in, const char *what);
 /* Cut after something was sent, for that reason. */
 #define CHECK_CUT(x, wanted_reason)                                                                                    \
     do {                                                                                                               \
-        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_TRUNCATED && (x)->reason == (wanted_reason)               \
-                       && (x)->heads == 1 && !(x)->misuse,                                                             \
+        CHECK_THAT((x)->finishes == 1 && (x)->outcome == WPY_TRUNCATED && (x)->reason == (wanted_reason) &&            \
+                       (x)->heads == 1 && !(x)->misuse,                                                                \
                    "outcome %d reason %d misuse %d body '%.200s' log '%.1500s'", (x)->outcome, (x)->reason,            \
                    (x)->misuse, bytes_of(x), log_of(x));                                                               \
     } while (0)

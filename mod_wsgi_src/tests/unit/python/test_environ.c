@@ -10,7 +10,7 @@
 
 static void environ_has_everything(void)
 {
-    target to = { .callable = "show_environ" };
+    target to = {.callable = "show_environ"};
     exchange x;
     begin(&x, &to);
     add(&x, "REQUEST_METHOD", "GET");
@@ -22,7 +22,7 @@ static void environ_has_everything(void)
     CHECK(x.outcome == WPY_COMPLETE);
     CHECK_SHOWN(&x, "REQUEST_METHOD='GET'\n");
     CHECK_SHOWN(&x, "SERVER_NAME='test.example'\n");
-    CHECK_SHOWN(&x, "PATH_INFO='/caf\xc3\x83\xc2\xa9'\n");       /* latin-1, shown as UTF-8 */
+    CHECK_SHOWN(&x, "PATH_INFO='/caf\xc3\x83\xc2\xa9'\n"); /* latin-1, shown as UTF-8 */
     CHECK_SHOWN(&x, "HTTP_X_INVENTED=''\n");
     CHECK_SHOWN(&x, "HTTP_COOKIE='a=\xc3\xbf'\n");
     CHECK_SHOWN(&x, "wsgi.version=(1, 0)\n");
@@ -46,7 +46,7 @@ static void environ_has_everything(void)
 
 static void paths_use_the_file_system_encoding(void)
 {
-    target to = { .callable = "show_environ" };
+    target to = {.callable = "show_environ"};
     exchange x;
     begin(&x, &to);
     add(&x, "DOCUMENT_ROOT", "/caf\xc3\xa9/\xff");
@@ -69,7 +69,7 @@ static void each_request_has_its_own_environ(void)
 /* More fixed parts than templates are kept: old ones give way, nothing is mixed up. */
 static void many_fixed_parts(void)
 {
-    target to = { .callable = "show_environ" };
+    target to = {.callable = "show_environ"};
     char name[32], wanted[64];
     int i;
     for (i = 0; i < 100; i++) {
@@ -87,7 +87,7 @@ static void many_fixed_parts(void)
 /* Invented header names push each other out of the table of keys, never into wrong places. */
 static void many_header_names(void)
 {
-    target to = { .callable = "show_environ" };
+    target to = {.callable = "show_environ"};
     char key[32], line[64];
     exchange x;
     int i;
@@ -109,12 +109,12 @@ static void many_header_names(void)
 typedef struct upload {
     const char *calls, *here, *rest, *wanted;
     size_t chunk;
-    long long length;              /* Content-Length; -1 unknown */
+    long long length; /* Content-Length; -1 unknown */
 } upload;
 
 static void send_upload(exchange *x, const upload *up, const char *callable)
 {
-    target to = { .callable = callable };
+    target to = {.callable = callable};
     begin(x, &to);
     if (up->calls)
         add(x, "test.calls", up->calls);
@@ -131,42 +131,42 @@ static void send_upload(exchange *x, const upload *up, const char *callable)
 static void input_methods(void)
 {
     static const upload list[] = {
-        { "input.read()", "", NULL, "b''", 0, 0 },
-        { "input.read()", "abc", NULL, "b'abc'", 0, 3 },
-        { "input.read()", "abc", "defgh", "b'abcdefgh'", 1, 8 },
-        { "input.read()", "", "abcdefgh", "b'abcdefgh'", 3, -1 },
-        { "input.read()", "abc", "defgh", "b'abcdefgh'", 0, 4 },        /* filters may make it longer */
-        { "input.read()", "abc", "de", "b'abcde'", 0, 400 },            /* ... or shorter */
-        { "input.read(-1)", "abc", NULL, "b'abc'", 0, 3 },
-        { "input.read(None)", "abc", NULL, "b'abc'", 0, 3 },
-        { "(input.read(0), input.read(2), input.read(2), input.read(2), input.read())", "abc", "de",
-          "(b'', b'ab', b'cd', b'e', b'')", 1, 5 },
-        { "input.read(10**15)", "abc", "de", "b'abcde'", 0, 5 },
-        { "(input.readline(), input.readline(), input.readline(), input.readline())", "a\nb", "c\nd", "(b'a\\n', b'bc\\n', b'd', b'')",
-          1, 6 },
-        { "(input.readline(2), input.readline(0), input.readline(-1), input.readline(None))", "abc\nd", NULL,
-          "(b'ab', b'', b'c\\n', b'd')", 0, 5 },
-        { "input.readlines()", "a\n\nb", "\nc", "[b'a\\n', b'\\n', b'b\\n', b'c']", 0, 6 },
-        { "input.readlines(3)", "aa\nbb\ncc\n", NULL, "[b'aa\\n']", 0, 9 },
-        { "input.readlines(4)", "aa\nbb\ncc\n", NULL, "[b'aa\\n', b'bb\\n']", 0, 9 },
-        { "list(input)", "a\nb\n", "c", "[b'a\\n', b'b\\n', b'c']", 1, 5 },
-        { "(next(iter(input)), input.read(1), input.readline(), input.read())", "a\nbc\nd", NULL, "(b'a\\n', b'b', b'c\\n', b'd')",
-          0, 6 },
-        { "input.close() or input.read()", "abc", NULL, "b'abc'", 0, 3 },
+        {"input.read()", "", NULL, "b''", 0, 0},
+        {"input.read()", "abc", NULL, "b'abc'", 0, 3},
+        {"input.read()", "abc", "defgh", "b'abcdefgh'", 1, 8},
+        {"input.read()", "", "abcdefgh", "b'abcdefgh'", 3, -1},
+        {"input.read()", "abc", "defgh", "b'abcdefgh'", 0, 4}, /* filters may make it longer */
+        {"input.read()", "abc", "de", "b'abcde'", 0, 400},     /* ... or shorter */
+        {"input.read(-1)", "abc", NULL, "b'abc'", 0, 3},
+        {"input.read(None)", "abc", NULL, "b'abc'", 0, 3},
+        {"(input.read(0), input.read(2), input.read(2), input.read(2), input.read())", "abc", "de",
+         "(b'', b'ab', b'cd', b'e', b'')", 1, 5},
+        {"input.read(10**15)", "abc", "de", "b'abcde'", 0, 5},
+        {"(input.readline(), input.readline(), input.readline(), input.readline())", "a\nb", "c\nd",
+         "(b'a\\n', b'bc\\n', b'd', b'')", 1, 6},
+        {"(input.readline(2), input.readline(0), input.readline(-1), input.readline(None))", "abc\nd", NULL,
+         "(b'ab', b'', b'c\\n', b'd')", 0, 5},
+        {"input.readlines()", "a\n\nb", "\nc", "[b'a\\n', b'\\n', b'b\\n', b'c']", 0, 6},
+        {"input.readlines(3)", "aa\nbb\ncc\n", NULL, "[b'aa\\n']", 0, 9},
+        {"input.readlines(4)", "aa\nbb\ncc\n", NULL, "[b'aa\\n', b'bb\\n']", 0, 9},
+        {"list(input)", "a\nb\n", "c", "[b'a\\n', b'b\\n', b'c']", 1, 5},
+        {"(next(iter(input)), input.read(1), input.readline(), input.read())", "a\nbc\nd", NULL,
+         "(b'a\\n', b'b', b'c\\n', b'd')", 0, 6},
+        {"input.close() or input.read()", "abc", NULL, "b'abc'", 0, 3},
     };
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++) {
         exchange x;
         send_upload(&x, &list[i], "by_calls");
-        CHECK_THAT(x.outcome == WPY_COMPLETE && !strcmp(bytes_of(&x), list[i].wanted) && !x.misuse, "%s: %s %s", list[i].calls,
-                   bytes_of(&x), log_of(&x));
+        CHECK_THAT(x.outcome == WPY_COMPLETE && !strcmp(bytes_of(&x), list[i].wanted) && !x.misuse, "%s: %s %s",
+                   list[i].calls, bytes_of(&x), log_of(&x));
         end(&x);
     }
 }
 
 static void unread_body_is_not_asked_for(void)
 {
-    static const upload up = { NULL, "", "never read", "", 0, 10 };
+    static const upload up = {NULL, "", "never read", "", 0, 10};
     exchange x;
     send_upload(&x, &up, "hello");
     CHECK_ANSWER(&x, 200, "hello world");
@@ -177,8 +177,8 @@ static void unread_body_is_not_asked_for(void)
 static void large_body(void)
 {
     static char bytes[300001];
-    static const size_t chunks[] = { 0, 1000, 65536 };
-    upload up = { NULL, "head", bytes, NULL, 0, 300004 };
+    static const size_t chunks[] = {0, 1000, 65536};
+    upload up = {NULL, "head", bytes, NULL, 0, 300004};
     size_t i;
     for (i = 0; i < sizeof bytes - 1; i++)
         bytes[i] = (char)('a' + i % 26);
@@ -195,11 +195,11 @@ static void large_body(void)
 
 static void lost_body_is_an_error_for_ever(void)
 {
-    static const int errors[] = { ECONNRESET, ETIMEDOUT, EFBIG };
+    static const int errors[] = {ECONNRESET, ETIMEDOUT, EFBIG};
     char wanted[128];
     size_t i;
     for (i = 0; i < 3; i++) {
-        target to = { .callable = "survives_input" };
+        target to = {.callable = "survives_input"};
         exchange x;
         begin(&x, &to);
         x.request.body_done = 0;
@@ -228,7 +228,7 @@ static void what_is_kept_expires(void)
 
 static void threads_of_the_application_take_turns(void)
 {
-    static const upload up = { NULL, "1111", "222233334444", "", 1, 16 };
+    static const upload up = {NULL, "1111", "222233334444", "", 1, 16};
     exchange x;
     send_upload(&x, &up, "read_in_thread");
     CHECK(x.outcome == WPY_COMPLETE && x.bytes.len == 16 && !x.misuse);
@@ -237,7 +237,7 @@ static void threads_of_the_application_take_turns(void)
 
 static void request_waits_for_a_reading_thread(void)
 {
-    target to = { .callable = "thread_outlives" };
+    target to = {.callable = "thread_outlives"};
     exchange x;
     begin(&x, &to);
     x.request.body_done = 0;
@@ -268,7 +268,7 @@ static int closed_file(void)
 
 static void plain_file_by_descriptor(void)
 {
-    target to = { .callable = "wrap" };
+    target to = {.callable = "wrap"};
     exchange x;
     get(&x, "wrap");
     CHECK(x.outcome == WPY_COMPLETE && x.files == 1 && !x.bodies && x.bytes.len == 10000 && !x.misuse);
@@ -326,15 +326,16 @@ static void log_is_by_line_and_not_forgeable(void)
     exchange x;
     get(&x, "log_lines");
     CHECK_ANSWER(&x, 200, "logged");
-    CHECK_THAT(!strcmp(log_of(&x), "one\ntwo more\nprinted\nto stderr\nunfinished\nforged\\x0d\\x1b[1m\\x00 line\n"), "%s",
-               log_of(&x));
+    CHECK_THAT(!strcmp(log_of(&x), "one\ntwo more\nprinted\nto stderr\nunfinished\nforged\\x0d\\x1b[1m\\x00 line\n"),
+               "%s", log_of(&x));
     end(&x);
     get(&x, "log_long");
     CHECK(occurs(log_of(&x), "\n") == 3 && x.log.len == 20003);
     end(&x);
     get(&x, "log_odd");
-    CHECK_THAT(!strcmp(log_of(&x), "caf\xc3\xa9 \\udc80\nbytes\nUnsupportedOperation <wsgi.errors> utf-8 False False\n"), "%s",
-               log_of(&x));
+    CHECK_THAT(
+        !strcmp(log_of(&x), "caf\xc3\xa9 \\udc80\nbytes\nUnsupportedOperation <wsgi.errors> utf-8 False False\n"), "%s",
+        log_of(&x));
     end(&x);
 }
 
@@ -364,10 +365,11 @@ static void modules(void)
 {
     exchange x;
     get(&x, "show_modules");
-    CHECK_ANSWER(&x, 200,
-                 "(4, 4, 11) [] []\n1 5\nTrue\n(2, 4, 99) Test/1.0 test today\n1 5\n['mod_wsgi'] '' _mod_wsgi_ 42 app.wsgi\n"
-                 "True True ['cpu_system_time', 'cpu_user_time', 'current_time', 'memory_max_rss', 'memory_rss', 'pid', "
-                 "'request_busy_time', 'request_count', 'restart_time', 'running_time']");
+    CHECK_ANSWER(
+        &x, 200,
+        "(4, 4, 11) [] []\n1 5\nTrue\n(2, 4, 99) Test/1.0 test today\n1 5\n['mod_wsgi'] '' _mod_wsgi_ 42 app.wsgi\n"
+        "True True ['cpu_system_time', 'cpu_user_time', 'current_time', 'memory_max_rss', 'memory_rss', 'pid', "
+        "'request_busy_time', 'request_count', 'restart_time', 'running_time']");
     end(&x);
 }
 

@@ -37,8 +37,8 @@ static void link_python(const char *to)
 #define CHECK_REFUSED(text)                                                                                            \
     do {                                                                                                               \
         *error = '\0';                                                                                                 \
-        CHECK_THAT(wpy_check_home(home, error, sizeof error) == -1 && strstr(error, text) && !strchr(error, '\n'), "said: %s",  \
-                   error);                                                                                             \
+        CHECK_THAT(wpy_check_home(home, error, sizeof error) == -1 && strstr(error, text) && !strchr(error, '\n'),     \
+                   "said: %s", error);                                                                                 \
     } while (0)
 
 #define CHECK_TAKEN()                                                                                                  \
@@ -80,8 +80,8 @@ static void no_directory(void)
 static void environment_of_another_version(void)
 {
     make_home("old", "home = /usr/bin\nversion = 3.1.5\n");
-    CHECK_REFUSED("is of Python 3.1.5, but this module is built for Python " Py_STRINGIFY(PY_MAJOR_VERSION) "."
-                  Py_STRINGIFY(PY_MINOR_VERSION));
+    CHECK_REFUSED("is of Python 3.1.5, but this module is built for Python " Py_STRINGIFY(
+        PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION));
     make_home("info", "home=/usr/bin\nversion_info = 2.7.18.final.0\r\n");
     CHECK_REFUSED("is of Python 2.7.18.final.0");
 }
@@ -105,8 +105,9 @@ static void environment_of_ours(void)
 static void environment_of_another_installation(void)
 {
     char path[PATH_MAX];
-    const char *const parts[] = { "", "/bin", "/lib", "/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "."
-                                  Py_STRINGIFY(PY_MINOR_VERSION) WPY_ABI_SUFFIX };
+    const char *const parts[] = {"", "/bin", "/lib",
+                                 "/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
+                                     WPY_ABI_SUFFIX};
     size_t i;
     for (i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s%s", scratch("other"), parts[i]);

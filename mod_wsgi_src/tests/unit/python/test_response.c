@@ -93,20 +93,22 @@ static void close_is_called_once(void)
 
 static void failures_before_output(void)
 {
-    static const struct { const char *callable, *error; } list[] = {
-        { "raise_early", "ValueError: early" },
-        { "raise_after_start", "ValueError: after start" },
-        { "raise_exit", "SystemExit: 3" },
-        { "raise_first", "ValueError: at once" },
-        { "no_start", "AssertionError" },
-        { "no_start_empty", "AssertionError" },
-        { "start_twice", "AssertionError" },
-        { "bad_item", "TypeError" },
-        { "bad_item_iterated", "TypeError" },
-        { "bad_result", "TypeError" },
-        { "recurse", "RecursionError" },
-        { "wrap_closed", "ValueError" },
-        { "OK", "TypeError" },                /* not callable */
+    static const struct {
+        const char *callable, *error;
+    } list[] = {
+        {"raise_early", "ValueError: early"},
+        {"raise_after_start", "ValueError: after start"},
+        {"raise_exit", "SystemExit: 3"},
+        {"raise_first", "ValueError: at once"},
+        {"no_start", "AssertionError"},
+        {"no_start_empty", "AssertionError"},
+        {"start_twice", "AssertionError"},
+        {"bad_item", "TypeError"},
+        {"bad_item_iterated", "TypeError"},
+        {"bad_result", "TypeError"},
+        {"recurse", "RecursionError"},
+        {"wrap_closed", "ValueError"},
+        {"OK", "TypeError"}, /* not callable */
     };
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++) {
@@ -149,7 +151,7 @@ static void exc_info(void)
 
 static void run_by_environ(exchange *x, const char *key, const char *value)
 {
-    target to = { .callable = "by_environ" };
+    target to = {.callable = "by_environ"};
     begin(x, &to);
     add(x, "REQUEST_METHOD", "GET");
     add(x, key, value);
@@ -159,23 +161,74 @@ static void run_by_environ(exchange *x, const char *key, const char *value)
 static void bad_heads_are_refused(void)
 {
     static const char *const statuses[] = {
-        "''", "'20'", "'abc 1'", "'99'", "'1000'", "'100 Continue'", "'101 x'", "'2x0 OK'", "'200OK'", "b'200 OK'", "None",
-        "200", "'200 O\\r\\nK'", "'200 O\\nK'", "'200 O\\x00K'", "'200 \\u20ac'", "' 200 OK'", "'200\\tOK'",
+        "''",
+        "'20'",
+        "'abc 1'",
+        "'99'",
+        "'1000'",
+        "'100 Continue'",
+        "'101 x'",
+        "'2x0 OK'",
+        "'200OK'",
+        "b'200 OK'",
+        "None",
+        "200",
+        "'200 O\\r\\nK'",
+        "'200 O\\nK'",
+        "'200 O\\x00K'",
+        "'200 \\u20ac'",
+        "' 200 OK'",
+        "'200\\tOK'",
     };
     static const char *const headers[] = {
-        "[('X', 'a\\r\\nSet-Cookie: b')]", "[('X', 'a\\nb')]", "[('X', 'a\\rb')]", "[('X', 'a\\x00b')]",
-        "[('X', 'a\\r\\n b')]", "[('X', 'a\\x7fb')]", "[('X', 'a\\x1bb')]", "[('', 'a')]", "[('X Y', 'a')]",
-        "[('X:', 'a')]", "[('X\\r\\nY', 'a')]", "[('X\\u00e9', 'a')]", "[('\\u20ac', 'a')]", "[('X', '\\u20ac')]",
-        "[(b'X', 'a')]", "[('X', b'a')]", "[('X', 1)]", "[('X', None)]", "[('X',)]", "[('X', 'a', 'b')]", "[['X', 'a']]",
-        "['XY']", "[None]", "(('X', 'a'),)", "{'X': 'a'}", "None", "iter([])",
-        "[('Connection', 'close')]", "[('connection', 'keep-alive')]", "[('Keep-Alive', 'timeout=5')]",
-        "[('Transfer-Encoding', 'chunked')]", "[('TE', 'trailers')]", "[('Trailer', 'X')]", "[('Upgrade', 'x')]",
-        "[('Proxy-Authenticate', 'x')]", "[('PROXY-CONNECTION', 'x')]",
-        "[('Content-Length', '4'), ('Content-Length', '4')]", "[('Content-Length', '4'), ('content-length', '5')]",
-        "[('Content-Length', '')]", "[('Content-Length', '-1')]", "[('Content-Length', '+4')]",
-        "[('Content-Length', '4 ')]", "[('Content-Length', '0x4')]", "[('Content-Length', '4, 4')]",
-        "[('Content-Length', '1' * 30)]", "[('Content-Length', '9223372036854775808')]",
-        "[('X-Large', 'x' * 2000000)]", "[('X-Many', 'x' * 1000)] * 1100",
+        "[('X', 'a\\r\\nSet-Cookie: b')]",
+        "[('X', 'a\\nb')]",
+        "[('X', 'a\\rb')]",
+        "[('X', 'a\\x00b')]",
+        "[('X', 'a\\r\\n b')]",
+        "[('X', 'a\\x7fb')]",
+        "[('X', 'a\\x1bb')]",
+        "[('', 'a')]",
+        "[('X Y', 'a')]",
+        "[('X:', 'a')]",
+        "[('X\\r\\nY', 'a')]",
+        "[('X\\u00e9', 'a')]",
+        "[('\\u20ac', 'a')]",
+        "[('X', '\\u20ac')]",
+        "[(b'X', 'a')]",
+        "[('X', b'a')]",
+        "[('X', 1)]",
+        "[('X', None)]",
+        "[('X',)]",
+        "[('X', 'a', 'b')]",
+        "[['X', 'a']]",
+        "['XY']",
+        "[None]",
+        "(('X', 'a'),)",
+        "{'X': 'a'}",
+        "None",
+        "iter([])",
+        "[('Connection', 'close')]",
+        "[('connection', 'keep-alive')]",
+        "[('Keep-Alive', 'timeout=5')]",
+        "[('Transfer-Encoding', 'chunked')]",
+        "[('TE', 'trailers')]",
+        "[('Trailer', 'X')]",
+        "[('Upgrade', 'x')]",
+        "[('Proxy-Authenticate', 'x')]",
+        "[('PROXY-CONNECTION', 'x')]",
+        "[('Content-Length', '4'), ('Content-Length', '4')]",
+        "[('Content-Length', '4'), ('content-length', '5')]",
+        "[('Content-Length', '')]",
+        "[('Content-Length', '-1')]",
+        "[('Content-Length', '+4')]",
+        "[('Content-Length', '4 ')]",
+        "[('Content-Length', '0x4')]",
+        "[('Content-Length', '4, 4')]",
+        "[('Content-Length', '1' * 30)]",
+        "[('Content-Length', '9223372036854775808')]",
+        "[('X-Large', 'x' * 2000000)]",
+        "[('X-Many', 'x' * 1000)] * 1100",
     };
     size_t i;
     exchange x;
@@ -196,18 +249,22 @@ static void bad_heads_are_refused(void)
 
 static void odd_heads_pass(void)
 {
-    static const struct { const char *key, *value; int code; const char *field; } list[] = {
-        { "test.status", "'200'", 200, "" },
-        { "test.status", "'200 '", 200, "" },
-        { "test.status", "'600 Odd'", 600, "" },
-        { "test.status", "'404 Nicht gefunden \\xe4'", 404, "" },
-        { "test.headers", "[('X', '')]", 200, "X: \n" },
-        { "test.headers", "[('X', 'a\\tb \\xe9')]", 200, "X: a\tb \xe9\n" },
-        { "test.headers", "[('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')]", 200, "Set-Cookie: a=1\nSet-Cookie: b=2\n" },
-        { "test.headers", "[('X!#$%&*+-.^_`|~9', '1')]", 200, "X!#$%&*+-.^_`|~9: 1\n" },
-        { "test.headers", "[('X', 'v' * 65000)]", 200, "X: vvvv" },
-        { "test.headers", "[('X-%d' % n, 'v') for n in range(2000)]", 200, "X-1999: v\n" },
-        { "test.headers", "type('L', (list,), {})([('X', '1')])", 200, "X: 1\n" },
+    static const struct {
+        const char *key, *value;
+        int code;
+        const char *field;
+    } list[] = {
+        {"test.status", "'200'", 200, ""},
+        {"test.status", "'200 '", 200, ""},
+        {"test.status", "'600 Odd'", 600, ""},
+        {"test.status", "'404 Nicht gefunden \\xe4'", 404, ""},
+        {"test.headers", "[('X', '')]", 200, "X: \n"},
+        {"test.headers", "[('X', 'a\\tb \\xe9')]", 200, "X: a\tb \xe9\n"},
+        {"test.headers", "[('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')]", 200, "Set-Cookie: a=1\nSet-Cookie: b=2\n"},
+        {"test.headers", "[('X!#$%&*+-.^_`|~9', '1')]", 200, "X!#$%&*+-.^_`|~9: 1\n"},
+        {"test.headers", "[('X', 'v' * 65000)]", 200, "X: vvvv"},
+        {"test.headers", "[('X-%d' % n, 'v') for n in range(2000)]", 200, "X-1999: v\n"},
+        {"test.headers", "type('L', (list,), {})([('X', '1')])", 200, "X: 1\n"},
     };
     size_t i;
     exchange x;
@@ -221,7 +278,7 @@ static void odd_heads_pass(void)
 
 static void declare(exchange *x, const char *callable, const char *length, const char *method)
 {
-    target to = { .callable = callable };
+    target to = {.callable = callable};
     begin(x, &to);
     add(x, "REQUEST_METHOD", method);
     add(x, "test.length", length);
@@ -230,7 +287,7 @@ static void declare(exchange *x, const char *callable, const char *length, const
 
 static void content_length_account(void)
 {
-    static const char *const callables[] = { "declared", "declared_list" };
+    static const char *const callables[] = {"declared", "declared_list"};
     size_t i;
     exchange x;
     for (i = 0; i < 2; i++) {
@@ -269,7 +326,7 @@ static void statuses_without_body(void)
 
 static void head_declares_nothing_by_itself(void)
 {
-    target to = { .callable = "empty" };
+    target to = {.callable = "empty"};
     exchange x;
     begin(&x, &to);
     add(&x, "REQUEST_METHOD", "HEAD");
@@ -281,8 +338,8 @@ static void head_declares_nothing_by_itself(void)
 
 static void client_that_leaves(void)
 {
-    static const char *const callables[] = { "hello", "generator", "writer", "big", "wrap", "closing" };
-    target to = { 0 };
+    static const char *const callables[] = {"hello", "generator", "writer", "big", "wrap", "closing"};
+    target to = {0};
     size_t i;
     int after;
     for (i = 0; i < sizeof callables / sizeof *callables; i++)
@@ -302,7 +359,7 @@ static void client_that_leaves(void)
 
 static void broken_variables(void)
 {
-    target to = { .callable = "hello" };
+    target to = {.callable = "hello"};
     exchange x;
     begin(&x, &to);
     x.vars.len -= 1;
@@ -346,9 +403,9 @@ static void repeat(const char *callable, int times)
  * reads 0 under PYTHONMALLOC=malloc. */
 static void requests_leave_nothing(void)
 {
-    static const char *const callables[] = { "hello", "generator", "writer", "big", "wrap", "wrap_text", "closing",
-                                             "raise_early", "raise_later", "start_twice", "bad_item", "recovers",
-                                             "log_lines", "empty", "nobody", "show_modules" };
+    static const char *const callables[] = {
+        "hello",       "generator",   "writer",   "big",      "wrap",      "wrap_text", "closing", "raise_early",
+        "raise_later", "start_twice", "bad_item", "recovers", "log_lines", "empty",     "nobody",  "show_modules"};
     long before, after;
     size_t i;
     for (i = 0; i < sizeof callables / sizeof *callables; i++) {

@@ -8,15 +8,15 @@
 
 #include "stub.h"
 
-#define HEAD "def application(environ, start_response):\n    start_response('200 OK', [])\n    return ["
-#define TAIL "]\n"
+#define HEAD   "def application(environ, start_response):\n    start_response('200 OK', [])\n    return ["
+#define TAIL   "]\n"
 #define SECOND 1000000LL
 
 static char path[1024];
 
 static void begin_script(exchange *x, const char *group, long mtime)
 {
-    target to = { .script = path, .group = group, .reloading = 1 };
+    target to = {.script = path, .group = group, .reloading = 1};
     begin(x, &to);
     x->request.script_mtime_us = mtime * SECOND;
 }
@@ -43,7 +43,8 @@ static void changed_script_is_loaded_again(void)
 {
     exchange x;
     snprintf(path, sizeof path, "%s", scratch("reload.wsgi"));
-    write_file(path, "import os\nos.counter = getattr(os, 'counter', 0) + 1\n" HEAD "b'one %d' % os.counter" TAIL, 1000);
+    write_file(path, "import os\nos.counter = getattr(os, 'counter', 0) + 1\n" HEAD "b'one %d' % os.counter" TAIL,
+               1000);
     CHECK(!stale(1000));
     run_script(&x, "", 1000);
     CHECK_ANSWER(&x, 200, "one 1");
@@ -57,15 +58,16 @@ static void changed_script_is_loaded_again(void)
     CHECK_ANSWER(&x, 200, "two 2");
     end(&x);
     CHECK(!stale(2000) && stale(1000));
-    run_script(&x, "", 0);              /* 0: not to be checked */
+    run_script(&x, "", 0); /* 0: not to be checked */
     CHECK_ANSWER(&x, 200, "two 2");
     end(&x);
 }
 
 static void failed_load_leaves_nothing_behind(void)
 {
-    static const char *const broken[] = { "import nothing_of_that_name\n", "this is not Python\n", "raise SystemExit(1)\n",
-                                          "import sys\nassert __name__ in sys.modules\n1 / 0\n" };
+    static const char *const broken[] = {"import nothing_of_that_name\n", "this is not Python\n",
+                                         "raise SystemExit(1)\n",
+                                         "import sys\nassert __name__ in sys.modules\n1 / 0\n"};
     exchange x;
     size_t i;
     snprintf(path, sizeof path, "%s", scratch("broken.wsgi"));
@@ -77,9 +79,10 @@ static void failed_load_leaves_nothing_behind(void)
         end(&x);
         CHECK(!stale(2000));
     }
-    write_file(path, "import sys\n" HEAD "repr([n for n in sys.modules if n[:10] == '_mod_wsgi_']).encode()" TAIL, 1000);
+    write_file(path, "import sys\n" HEAD "repr([n for n in sys.modules if n[:10] == '_mod_wsgi_']).encode()" TAIL,
+               1000);
     run_script(&x, "", 1000);
-    CHECK(x.outcome == WPY_COMPLETE && occurs(bytes_of(&x), "_mod_wsgi_") == 2);     /* reload.wsgi and this one */
+    CHECK(x.outcome == WPY_COMPLETE && occurs(bytes_of(&x), "_mod_wsgi_") == 2); /* reload.wsgi and this one */
     end(&x);
     write_file(path, "1 / 0\n", 3000);
     run_script(&x, "", 3000);
@@ -114,8 +117,10 @@ static void module_attributes(void)
 {
     exchange x;
     snprintf(path, sizeof path, "%s", scratch("attributes.wsgi"));
-    write_file(path, "# coding: latin-1\nname = '\xe9'\n"
-               HEAD "f'{__name__} {__mtime__} {__file__[-15:]} {ord(name)}'.encode()" TAIL, 5000);
+    write_file(path,
+               "# coding: latin-1\nname = '\xe9'\n" HEAD
+               "f'{__name__} {__mtime__} {__file__[-15:]} {ord(name)}'.encode()" TAIL,
+               5000);
     run_script(&x, "", 5000);
     CHECK(x.outcome == WPY_COMPLETE && strstr(bytes_of(&x), " 5000000000 attributes.wsgi 233"));
     end(&x);
@@ -123,11 +128,13 @@ static void module_attributes(void)
 
 static void handler_script(void)
 {
-    target to = { .script = "/somewhere/page.html", .callable = "application" };
+    target to = {.script = "/somewhere/page.html", .callable = "application"};
     exchange x;
     snprintf(path, sizeof path, "%s", scratch("handler.wsgi"));
-    write_file(path, "def handle_request(environ, start_response):\n    start_response('200 OK', [])\n"
-               "    return [environ['SCRIPT_FILENAME'].encode()]\n", 1000);
+    write_file(path,
+               "def handle_request(environ, start_response):\n    start_response('200 OK', [])\n"
+               "    return [environ['SCRIPT_FILENAME'].encode()]\n",
+               1000);
     to.handler = path;
     begin(&x, &to);
     run(&x);
@@ -139,14 +146,16 @@ static void handler_script(void)
 
 static void interpreters_are_apart(void)
 {
-    static const char *const groups[] = { "", "one", "two", "host|/mount" };
+    static const char *const groups[] = {"", "one", "two", "host|/mount"};
     char wanted[64];
     exchange x;
     int round, i;
     snprintf(path, sizeof path, "%s", scratch("apart.wsgi"));
-    write_file(path, "import sys, mod_wsgi\nsys.mine = getattr(sys, 'mine', 0)\n"
+    write_file(path,
+               "import sys, mod_wsgi\nsys.mine = getattr(sys, 'mine', 0)\n"
                "def application(environ, start_response):\n    sys.mine += 1\n    start_response('200 OK', [])\n"
-               "    yield f'{mod_wsgi.application_group} {sys.mine}'.encode()\n", 1000);
+               "    yield f'{mod_wsgi.application_group} {sys.mine}'.encode()\n",
+               1000);
     for (round = 1; round < 4; round++)
         for (i = 0; i < 4; i++) {
             run_script(&x, groups[i], 1000);
@@ -158,16 +167,21 @@ static void interpreters_are_apart(void)
 
 static void everything_works_in_a_sub_interpreter(void)
 {
-    static const struct { const char *callable; wpy_outcome outcome; const char *body; } list[] = {
-        { "hello", WPY_COMPLETE, "hello world" }, { "generator", WPY_COMPLETE, "first second third" },
-        { "writer", WPY_COMPLETE, "one two three" }, { "wrap_text", WPY_COMPLETE, "in memory" },
-        { "raise_early", WPY_NO_RESPONSE, "" }, { "raise_later", WPY_TRUNCATED, "begun" },
-        { "log_lines", WPY_COMPLETE, "logged" }, { "echo", WPY_COMPLETE, "" }, { "set_signal", WPY_COMPLETE, "True True" },
-        { "log_in_thread", WPY_COMPLETE, "logged" }, { "read_in_thread", WPY_COMPLETE, "" },
+    static const struct {
+        const char *callable;
+        wpy_outcome outcome;
+        const char *body;
+    } list[] = {
+        {"hello", WPY_COMPLETE, "hello world"},    {"generator", WPY_COMPLETE, "first second third"},
+        {"writer", WPY_COMPLETE, "one two three"}, {"wrap_text", WPY_COMPLETE, "in memory"},
+        {"raise_early", WPY_NO_RESPONSE, ""},      {"raise_later", WPY_TRUNCATED, "begun"},
+        {"log_lines", WPY_COMPLETE, "logged"},     {"echo", WPY_COMPLETE, ""},
+        {"set_signal", WPY_COMPLETE, "True True"}, {"log_in_thread", WPY_COMPLETE, "logged"},
+        {"read_in_thread", WPY_COMPLETE, ""},
     };
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++) {
-        target to = { .group = "sub", .callable = list[i].callable };
+        target to = {.group = "sub", .callable = list[i].callable};
         exchange x;
         begin(&x, &to);
         run(&x);
@@ -179,7 +193,7 @@ static void everything_works_in_a_sub_interpreter(void)
 
 static void too_many_interpreters(void)
 {
-    target to = { .callable = "hello" };
+    target to = {.callable = "hello"};
     char group[32];
     exchange x;
     int i, refused = 0;
@@ -209,13 +223,13 @@ static atomic_int wrong;
 
 static void *work(void *seed)
 {
-    static const char *const groups[] = { "", "sub", "one" };
-    static const char *const callables[] = { "hello", "generator", "echo", "raise_early", "log_lines" };
+    static const char *const groups[] = {"", "sub", "one"};
+    static const char *const callables[] = {"hello", "generator", "echo", "raise_early", "log_lines"};
     unsigned random = (unsigned)(size_t)seed;
     int i;
     for (i = 0; i < 60; i++) {
         const char *callable = callables[tap_random(&random) % 5];
-        target to = { .group = groups[tap_random(&random) % 3], .callable = callable };
+        target to = {.group = groups[tap_random(&random) % 3], .callable = callable};
         exchange x;
         begin(&x, &to);
         x.request.body = (const uint8_t *)"hello world";
@@ -255,7 +269,7 @@ static atomic_int loads_wrong;
 
 static void *load_at_once(void *group)
 {
-    target to = { .script = path, .group = group };
+    target to = {.script = path, .group = group};
     exchange x;
     begin(&x, &to);
     run(&x);
@@ -269,9 +283,11 @@ static void one_load_for_all(void)
     pthread_t threads[THREADS];
     int i;
     snprintf(path, sizeof path, "%s", scratch("slow.wsgi"));
-    write_file(path, "import sys, time, threading\nsys.loads = getattr(sys, 'loads', 0) + 1\ntime.sleep(0.2)\n"
-               "t = threading.Thread(target=__import__, args=('json',))\nt.start()\nt.join()\n"
-               HEAD "str(sys.loads).encode()" TAIL, 1000);
+    write_file(path,
+               "import sys, time, threading\nsys.loads = getattr(sys, 'loads', 0) + 1\ntime.sleep(0.2)\n"
+               "t = threading.Thread(target=__import__, args=('json',))\nt.start()\nt.join()\n" HEAD
+               "str(sys.loads).encode()" TAIL,
+               1000);
     for (i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, load_at_once, "one");
     for (i = 0; i < THREADS; i++)
@@ -290,7 +306,7 @@ static void gil_probe(void)
 
 static void *sleep_in_python(void *unused)
 {
-    target to = { .script = path };
+    target to = {.script = path};
     exchange x;
     (void)unused;
     begin(&x, &to);
@@ -301,12 +317,14 @@ static void *sleep_in_python(void *unused)
 
 static void stacks(void)
 {
-    struct timespec pause = { 0, 20000000 };
+    struct timespec pause = {0, 20000000};
     pthread_t thread;
     int tries = 0;
     snprintf(path, sizeof path, "%s", scratch("sleepy.wsgi"));
-    write_file(path, "import time\ndef nap_of_the_application():\n    time.sleep(1)\n"
-               "def application(environ, start_response):\n    nap_of_the_application()\n", 1000);
+    write_file(path,
+               "import time\ndef nap_of_the_application():\n    time.sleep(1)\n"
+               "def application(environ, start_response):\n    nap_of_the_application()\n",
+               1000);
     pthread_create(&thread, NULL, sleep_in_python, NULL);
     while (!strstr(process_log_text(), "in nap_of_the_application") && tries++ < 100) {
         nanosleep(&pause, NULL);

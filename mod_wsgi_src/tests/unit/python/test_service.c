@@ -31,7 +31,8 @@ static void prepare(const char *name, const char *code)
     char text[4096];
     snprintf(script, sizeof script, "%s", scratch(name));
     snprintf(result_path, sizeof result_path, "%s.result", script);
-    snprintf(text, sizeof text, "def note(text):\n    with open(%c%s%c, 'a') as file:\n        file.write(text + '\\n')\n%s", '"',
+    snprintf(text, sizeof text,
+             "def note(text):\n    with open(%c%s%c, 'a') as file:\n        file.write(text + '\\n')\n%s", '"',
              result_path, '"', code);
     write_file(script, text, 1000);
 }
@@ -61,12 +62,12 @@ static int wait_for(pid_t pid)
 
 static int import_it(void)
 {
-    return wpy_import_script(script, "") ? 7 : 0;
+    return wpy_import_script(script, "") < 0 ? 7 : 0;
 }
 
 static int run_service(int terminate)
 {
-    struct timespec pause = { 0, 10000000 };
+    struct timespec pause = {0, 10000000};
     wpy_config config = plain_config();
     int i = 0;
     pid_t pid;
@@ -99,7 +100,8 @@ static void service_that_exits(void)
 
 static void service_gets_sigterm(void)
 {
-    prepare("waits.py", "import atexit, time\natexit.register(note, 'atexit')\ntry:\n    note('ready')\n    while True:\n"
+    prepare("waits.py",
+            "import atexit, time\natexit.register(note, 'atexit')\ntry:\n    note('ready')\n    while True:\n"
             "        time.sleep(60)\nfinally:\n    note('finally')\n");
     CHECK(run_service(1) == 0);
     CHECK_THAT(strstr(result_text(), "ready\nfinally\natexit\n"), "%s", result_text());
@@ -107,7 +109,8 @@ static void service_gets_sigterm(void)
 
 static void service_has_its_own_signal_handlers(void)
 {
-    prepare("handles.py", "import signal, time\ngot = []\nsignal.signal(signal.SIGTERM, lambda *args: got.append(1))\nnote('ready')\n"
+    prepare("handles.py",
+            "import signal, time\ngot = []\nsignal.signal(signal.SIGTERM, lambda *args: got.append(1))\nnote('ready')\n"
             "while not got:\n    time.sleep(0.01)\nnote('handled')\n");
     CHECK(run_service(1) == 0 && strstr(result_text(), "handled"));
 }
@@ -116,10 +119,10 @@ static void service_has_its_own_signal_handlers(void)
 
 static int serve_some(void)
 {
-    static const char *const groups[] = { "", "one", "two" };
+    static const char *const groups[] = {"", "one", "two"};
     int i, bad = 0;
     for (i = 0; i < 9; i++) {
-        target to = { .script = script, .group = groups[i % 3] };
+        target to = {.script = script, .group = groups[i % 3]};
         exchange x;
         begin(&x, &to);
         run(&x);
@@ -166,38 +169,62 @@ static int serve_in_thread_that_stays(void)
     return bad;
 }
 
-static void check_end(int (*action)(void), const char *name)
+static void check_end(int (*action)(void), const char *name, const char *threads)
 {
     wpy_config config = plain_config();
+    char code[2048];
     pid_t pid;
-    prepare(name, "import atexit, mod_wsgi, threading, time\natexit.register(note, 'atexit ' + mod_wsgi.application_group)\n"
-            "def endless():\n    while True:\n        time.sleep(0.001)\n"
-            "threading.Thread(target=endless, daemon=True).start()\n"
-            "def application(environ, start_response):\n    start_response('200 OK', [])\n    return []\n");
+    snprintf(code, sizeof code,
+             "import atexit, mod_wsgi, threading, time\natexit.register(note, 'atexit ' + mod_wsgi.application_group)\n"
+             "def endless():\n    while True:\n        time.sleep(0.001)\n"
+             "def short():\n    time.sleep(0.1)\n    note('joined ' + mod_wsgi.application_group)\n%s"
+             "def application(environ, start_response):\n    start_response('200 OK', [])\n    return []\n",
+             threads);
+    prepare(name, code);
     in_child(&config, action, &pid);
     CHECK(wait_for(pid) == 0);
-    CHECK_THAT(occurs(result_text(), "atexit \n") == 1 && occurs(result_text(), "atexit one\n") == 1
-                   && occurs(result_text(), "atexit two\n") == 1, "%s", result_text());
+    CHECK_THAT(occurs(result_text(), "atexit \n") == 1 && occurs(result_text(), "atexit one\n") == 1 &&
+                   occurs(result_text(), "atexit two\n") == 1,
+               "%s", result_text());
 }
+
+static int joined_first(const char *group)
+{
+    char joined[64], ended[64];
+    const char *text = result_text();
+    snprintf(joined, sizeof joined, "joined %s\n", group);
+    snprintf(ended, sizeof ended, "atexit %s\n", group);
+    return strstr(text, joined) && strstr(text, ended) > strstr(text, joined);
+}
+
+#define BACKGROUND "threading.Thread(target=endless, daemon=True).start()\n"
+#define JOINED     "threading.Thread(target=short, daemon=False).start()\n"
 
 static void stop_after_requests_on_the_main_thread(void)
 {
-    check_end(serve_some, "main.py");
+    check_end(serve_some, "main.py", "");
+    check_end(serve_some, "main_background.py", BACKGROUND);
+    check_end(serve_some, "main_joined.py", JOINED);
+    CHECK_THAT(joined_first("") && joined_first("one") && joined_first("two"), "%s", result_text());
 }
 
 static void stop_after_requests_on_threads(void)
 {
-    check_end(serve_in_threads, "threads.py");
+    check_end(serve_in_threads, "threads.py", "");
+    check_end(serve_in_threads, "threads_background.py", BACKGROUND);
+    check_end(serve_in_threads, "threads_joined.py", JOINED);
+    CHECK_THAT(joined_first("") && joined_first("one") && joined_first("two"), "%s", result_text());
 }
 
 static void stop_while_a_thread_is_left(void)
 {
-    check_end(serve_in_thread_that_stays, "stays.py");
+    check_end(serve_in_thread_that_stays, "stays.py", "");
+    check_end(serve_in_thread_that_stays, "stays_background.py", BACKGROUND);
 }
 
 static int request_after_stop(void)
 {
-    target to = { .callable = "hello" };
+    target to = {.callable = "hello"};
     exchange x;
     wpy_stop();
     begin(&x, &to);
@@ -244,14 +271,17 @@ static void restricted_streams(void)
 {
     wpy_config config = plain_config();
     pid_t pid;
-    prepare("streams.py", "import signal, sys\nfor use in (lambda: sys.stdin.read(), lambda: print('x'), lambda: sys.stdout.write):\n"
-            "    try:\n        use()\n        note('worked')\n    except OSError as error:\n        note(str(error))\n");
+    prepare(
+        "streams.py",
+        "import signal, sys\nfor use in (lambda: sys.stdin.read(), lambda: print('x'), lambda: sys.stdout.write):\n"
+        "    try:\n        use()\n        note('worked')\n    except OSError as error:\n        note(str(error))\n");
     config.restrict_stdin = config.restrict_stdout = 1;
     config.restrict_signal = 0;
     in_child(&config, import_it, &pid);
     CHECK(wait_for(pid) == 0);
-    CHECK_THAT(occurs(result_text(), "WSGIRestrictStdin Off") == 1 && occurs(result_text(), "WSGIRestrictStdout Off") == 2
-                   && !strstr(result_text(), "worked"), "%s", result_text());
+    CHECK_THAT(occurs(result_text(), "WSGIRestrictStdin Off") == 1 &&
+                   occurs(result_text(), "WSGIRestrictStdout Off") == 2 && !strstr(result_text(), "worked"),
+               "%s", result_text());
 }
 
 static const tap_test tests[] = {
