@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
@@ -121,15 +120,14 @@ def _httpd(values: settings.Settings | None, repair: bool = True) -> Httpd:
     executable = values.httpd_executable if values else None
     environ = {**os.environ, "HTTPD": str(executable)} if executable else os.environ
     try:
-        found = finder.locate(environ=environ, repair=repair)
+        directory = str(values.modules_directory or "") if values else ""
+        found = finder.locate(environ=environ, repair=repair, modules_directory=directory)
     except finder.HttpdError as error:
         raise ExpressError(str(error)) from None
     if not repair and found.library_path and bundle.repair(str(Path(found.library_path).parent), dry_run=True).changed:
         raise ExpressError(
             f"{found.executable}: not safe to start yet; run {sys.executable} -m mod_wsgi.express.httpd repair"
         )
-    if values and values.modules_directory:
-        found = dataclasses.replace(found, modules_directory=str(values.modules_directory))
     return found
 
 

@@ -52,27 +52,32 @@ def locate(
     environ: Mapping[str, str] = os.environ,
     repair: bool = True,
     facts: server.BuildFacts | None = None,
+    modules_directory: str = "",
 ) -> Httpd:
     """The httpd to use, checked against the module. Raises HttpdError.
 
     The bundled one is repaired on the way, since nothing may start it before; with repair=False nothing is written, and
     the answer must not be used to start anything. An httpd of the system is asked for its version (`-V`).
+    `modules_directory` is that of the httpd in the environment, where it is not in a usual place.
     """
     try:
         facts = facts or server.facts()
     except server.NotBuiltError as error:
         raise HttpdError(str(error)) from None
-    found = _choose(choice, environ, repair, facts)
+    found = _choose(choice, environ, repair, facts, modules_directory)
     _check_magic(found, facts)
     return found
 
 
-def _choose(choice: str, environ: Mapping[str, str], repair: bool, facts: server.BuildFacts) -> Httpd:
+def _choose(
+    choice: str, environ: Mapping[str, str], repair: bool, facts: server.BuildFacts, modules_directory: str
+) -> Httpd:
     if environ.get("HTTPD"):
         executable = shutil.which(environ["HTTPD"], path=environ.get("PATH", os.defpath))
         if not executable:
             raise HttpdError(f"HTTPD in the environment is {environ['HTTPD']!r}, which is not an executable file")
-        return _of_executable(os.path.abspath(executable), "environment", "HTTPD in the environment names it", repair)
+        why = "HTTPD in the environment names it"
+        return _of_executable(os.path.abspath(executable), "environment", why, repair, modules_directory)
     if choice != "system":
         config_vars = installation.bundled_config_vars()
         if config_vars:
