@@ -67,6 +67,22 @@ def test_error_document(express, site):
     assert (found.status, found.body) == (404, b"body {}")
 
 
+@pytest.mark.parametrize("mode", [[], ["--embedded-mode"]], ids=["daemon", "embedded"])
+def test_error_pages_instead_of_those_of_the_application(express, site, mode):
+    (express.apps / "missing.wsgi").write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('404 Not Found', [('Content-Type', 'text/plain')])\n"
+        "    return [b'mine']\n"
+    )
+    words = [express.apps / "missing.wsgi", "--url-alias", "/pages", site, *mode]
+    words += ["--error-document", "404", "/pages/style.css"]
+    server = express.start(*words)
+    assert server.fetch("/x").body == b"mine"
+    server.stop()
+    found = express.start(*words, "--error-override").fetch("/x")
+    assert (found.status, found.body) == (404, b"body {}")
+
+
 def test_proxied_servers(express, make_express):
     other = make_express()
     backend = other.start(other.apps / "hello.wsgi")
