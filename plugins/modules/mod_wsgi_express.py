@@ -335,7 +335,8 @@ class Instance:
 def started(instance: Instance) -> dict:
     module, params = instance.module, instance.params
     if module.check_mode and not os.access(params["python"], os.X_OK):
-        return result(params["name"], STOP_START, ["nothing is installed yet"], [params["server_root"]])
+        runs = instance.server.pid() is not None
+        return result(params["name"], STOP_START, ["its virtual environment is new"], [params["server_root"]], runs)
     if params["env_file"] and instance.env_before is None and not module.check_mode:
         os.makedirs(os.path.dirname(params["env_file"]), mode=0o755, exist_ok=True)
         write(params["env_file"], instance.env, 0o600)  # express wants to see the file it is told about
