@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "setup.h"
 #include "streams.h"
 
 #define AHEAD_BYTES 65536     /* how much readline() fetches at once */
@@ -36,7 +37,7 @@ static Py_ssize_t pull(wpy_call *call, void *to, size_t max)
     PyThreadState *state;
     Py_ssize_t got;
     int error;
-    if (call->client_gone && !call->body_error)
+    if ((call->client_gone || wpy_runtime_forked()) && !call->body_error)
         call->body_error = ECONNRESET;
     if (call->body_error) {
         raise_lost(call->body_error);

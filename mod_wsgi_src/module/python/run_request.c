@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../transport/frame.h"
 #include "../transport/sockets.h"
@@ -257,6 +258,10 @@ static void finish(wpy_call *call, wpy_outcome outcome, int status, int reason, 
 static void conclude(wpy_call *call, int64_t started_us)
 {
     struct iovec block = {call->thread->small, call->small_len};
+    if (wpy_runtime_forked()) {
+        wpy_log(0, WPY_LOG_WARNING, "mod_wsgi: a process that the application forked came back to the server; it ends");
+        _exit(0);
+    }
     if (call->failed) {
         if (call->head_sent)
             finish(call, WPY_TRUNCATED, 0, WIO_ABORT_EXCEPTION, started_us);

@@ -20,6 +20,7 @@ static struct {
     PyThreadState *first; /* of the thread that called wpy_start() */
     pthread_t first_thread;
     atomic_int probing; /* a probe still waits for the GIL */
+    atomic_int forked;  /* this process is a copy that an application made */
 } runtime;
 
 const wpy_config *wpy_runtime_config(void)
@@ -30,6 +31,16 @@ const wpy_config *wpy_runtime_config(void)
 int64_t wpy_runtime_start_us(void)
 {
     return runtime.start_us;
+}
+
+int wpy_runtime_forked(void)
+{
+    return atomic_load_explicit(&runtime.forked, memory_order_relaxed);
+}
+
+static void note_fork(void)
+{
+    atomic_store(&runtime.forked, 1);
 }
 
 int wpy_started(void)
@@ -87,8 +98,8 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
     runtime.config = *config;
     runtime.start_us = wio_wall_us();
     wpy_log_start(config->log, config->log_context);
-    if (wpy_threads_start()) {
-        snprintf(error, size, "Python does not start: the process has no thread-specific key left");
+    if (wpy_threads_start() || pthread_atfork(NULL, NULL, note_fork)) {
+        snprintf(error, size, "Python does not start: the process has no thread-specific key or no memory left");
         return -1;
     }
     if (initialise(&home, error, size))

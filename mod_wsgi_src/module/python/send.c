@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../transport/frame.h"
+#include "setup.h"
 
 size_t wpy_send_admit(wpy_call *call, size_t len)
 {
@@ -33,6 +34,8 @@ int wpy_send_declare(wpy_call *call, int64_t length)
 
 int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush)
 {
+    if (wpy_runtime_forked())
+        call->client_gone = 1;
     if (call->client_gone)
         return -1;
     if (!call->head_sent) {

@@ -10,6 +10,9 @@
 const wpy_config *wpy_runtime_config(void);
 int64_t wpy_runtime_start_us(void);
 
+/* 1 in a process that an application forked off this one: the client's connection is not its to use. GIL either. */
+int wpy_runtime_forked(void);
+
 /* Types, wsgi.errors, sys.path, the standard streams, the modules mod_wsgi and apache, the signal restriction. GIL held
  * with a state of the interpreter. 0; -1 with an exception. */
 int wpy_setup(wpy_interp *interp);

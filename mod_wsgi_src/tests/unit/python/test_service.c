@@ -240,6 +240,32 @@ static void requests_after_the_stop_are_refused(void)
     CHECK(wait_for(pid) == 0);
 }
 
+/* An application forks, and the child comes back from it: only the parent answers, the child ends. */
+static int serve_with_fork(void)
+{
+    static const char *const callables[] = {"forks", "forks_and_writes"};
+    pid_t mine = getpid();
+    int i, bad = 0;
+    for (i = 0; i < 2; i++) {
+        exchange x;
+        get(&x, callables[i]);
+        if (getpid() != mine)
+            _exit(9); /* never: wpy_run_request() does not return in the child */
+        bad += x.outcome != WPY_COMPLETE || strcmp(bytes_of(&x), "from the parent 0");
+        fputs(log_of(&x), stderr);
+        end(&x);
+    }
+    return bad ? 8 : 0;
+}
+
+static void forked_children_do_not_answer(void)
+{
+    wpy_config config = plain_config();
+    pid_t pid;
+    in_child(&config, serve_with_fork, &pid);
+    CHECK(wait_for(pid) == 0);
+}
+
 /* ---- configuration ---- */
 
 static int show_path(void)
@@ -293,6 +319,7 @@ static const tap_test tests[] = {
     TAP_TEST(stop_after_requests_on_threads),
     TAP_TEST(stop_while_a_thread_is_left),
     TAP_TEST(requests_after_the_stop_are_refused),
+    TAP_TEST(forked_children_do_not_answer),
     TAP_TEST(python_path_and_home),
     TAP_TEST(restricted_streams),
 };

@@ -457,14 +457,22 @@ def blocks(environ, start_response):
     return [str(sys.getallocatedblocks()).encode()]
 
 
-def forge(environ, start_response):
+def forks(environ, start_response):
     """An application that forks and lets the child come back."""
-    if os.fork() == 0:
-        start_response("200 Child", TEXT)
-        return [b"from the child"]
-    os.wait()
+    child = os.fork()
     start_response(OK, TEXT)
-    return [b"from the parent"]
+    if child == 0:
+        return [b"from the child"]
+    return [f"from the parent {os.waitpid(child, 0)[1]}".encode()]
+
+
+def forks_and_writes(environ, start_response):
+    child = os.fork()
+    write = start_response(OK, TEXT)
+    if child == 0:
+        write(b"from the child")
+        yield b"from the child"
+    yield f"from the parent {os.waitpid(child, 0)[1]}".encode()
 
 
 application = hello
