@@ -161,6 +161,7 @@ def test_a_hard_restart(serve: Make) -> None:
     server = serve("responses.py", daemon="threads=2 shutdown-timeout=2")
     before = server.get("/pid").text
     mark = len(server.log())
+    server.settle()
     server.send_signal(signal.SIGHUP)
     server.wait_log("resuming normal operations", since=mark)
     assert until(lambda: server.get("/pid").text != before, "others serve")
@@ -175,7 +176,7 @@ def test_stopping_with_requests_in_flight(serve: Make, number: signal.Signals) -
     for connection in connections:
         connection.request("GET", "/sleeps?n=2", [("Connection", "close")])
     pause(0.3)
-    server.stop(number)
+    server.stop(number, settle=False)
     if number == signal.SIGWINCH:
         assert [connection.response().status for connection in connections] == [200] * 3
     for connection in connections:

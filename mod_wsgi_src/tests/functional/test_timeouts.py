@@ -110,7 +110,7 @@ def test_shutdown_timeout(httpd: Make) -> None:
     with server.connect() as connection:
         connection.request("GET", "/sleeps?n=60")
         until(lambda: in_application(server), "it runs")
-        server.stop()
+        server.stop(settle=False)
     assert not server.processes()
     assert pid not in server.daemon_pids()
 

@@ -60,6 +60,12 @@ def alive(pid: int) -> bool:
     return process is not None and process.state != "Z"
 
 
+def tcp_states(port: int) -> list[str]:
+    """States of the sockets that a server holds on that local port, as the kernel numbers them ("0A" listens)."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [line.split()[3] for line in lines if line.split()[1].endswith(f":{port:04X}")]
+
+
 def sleeping_threads(pids: Iterable[int]) -> int:
     """Threads that sleep by the clock: in time.sleep() of an application."""
     count = 0
