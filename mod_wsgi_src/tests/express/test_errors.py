@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness.server import server_account
@@ -164,7 +166,10 @@ def test_root_that_is_too_long_for_sockets(express):
         assert done.returncode == 0, done.stderr
         directory = next(line for line in (long / "httpd.conf").read_text().splitlines() if "WSGISocketPrefix" in line)
         assert str(long) not in directory
-        os.rmdir(directory.split('"')[1].rpartition("/")[0])
+        made = Path(directory.split('"')[1]).parent
+        made.rmdir()
+        with contextlib.suppress(OSError):  # that of another server, or not empty
+            made.parent.rmdir()
     else:
         assert done.returncode == 1
         assert "too long" in done.stderr or "no private directory" in done.stderr
