@@ -31,7 +31,7 @@ scratch=$(mktemp -d)
 chmod 755 "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
-export TMPDIR="$scratch" MOD_WSGI_VENV="$scratch/venv"
+export MOD_WSGI_VENV="$scratch/venv"
 
 packages() {
     # shellcheck disable=SC2086  # lists of words
@@ -52,7 +52,7 @@ install_server() {
     (cd / && "$MOD_WSGI_VENV/bin/mod_wsgi-express" module-config)
 }
 
-suite() { python -m pytest -q -ra --color=no -p no:cacheprovider "$@"; }
+suite() { python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$scratch/pytest" "$@"; }
 
 toolkit_suite() {
     if [ "$all" = yes ]; then suite tests; else suite -m "not slow" tests; fi

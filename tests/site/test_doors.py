@@ -19,7 +19,7 @@ WRONG = extra(mod_wsgi_nonsense_of_the_test=1)
 
 def copy_that_runs(found: subprocess.CompletedProcess) -> str:
     assert "unknown variable 'mod_wsgi_nonsense_of_the_test'" in found.stdout + found.stderr
-    included = re.search(r"included: (/\S*)/roles/mod_wsgi/tasks/validate\.yml", found.stdout)
+    included = re.search(r"included: (/.*?)/roles/mod_wsgi/tasks/validate\.yml", found.stdout)
     assert included, found.stdout
     return included.group(1)
 

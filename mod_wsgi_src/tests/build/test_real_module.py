@@ -83,7 +83,12 @@ def serve(real: Front, venv: Venv) -> dict[str, object]:
     log = real.directory / f"{venv.root.name}.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            list(map(str, command)), env=real.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            list(map(str, command)),
+            cwd=real.directory,  # it becomes the application's, whose user may not enter a private checkout
+            env=real.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
     try:
         return fetch(f"http://127.0.0.1:{port}/", server, log)
