@@ -24,9 +24,11 @@ options:
     type: str
     required: true
   state:
-    description: Whether it runs.
+    description:
+      - Whether it runs.
+      - V(checked) changes nothing and fails when it could not start because somebody else has its port.
     type: str
-    choices: [started, stopped]
+    choices: [checked, started, stopped]
     default: started
   server_root:
     description: Directory of everything generated.
@@ -216,6 +218,7 @@ class Instance:
         self.state = State(root)
         self.env = (self.params["env_content"] or "").encode()
         self.env_before = read(self.params["env_file"])
+        self.port = int(self.params["options"].get("port", 8000))
         self.unit = sha256(read(self._unit_file()) or b"")
 
     def _unit_file(self) -> str | None:
@@ -280,15 +283,16 @@ class Instance:
         return shown
 
     # -- make it so
-    def check_port(self, plan: dict) -> None:
-        """A port that somebody else has must not stop what runs now, so this comes first."""
-        options = self.params["options"]
-        listens = f"{options.get('host') or '*'} {options.get('port', 8000)}"
-        if plan["pid"] is not None and self.state.get("listens") == listens:
+    def check_port(self) -> None:
+        """A port that somebody else has must not stop what runs now, so this comes before everything else."""
+        if self.server.pid() is not None and self.state.get("port") == str(self.port):
             return
-        problem = port_error(options.get("host"), int(options.get("port", 8000)))
+        problem = port_error(self.params["options"].get("host"), self.port)
         if problem:
-            self.fail(f"{problem}. Stop what listens there or choose another port")
+            self.fail(
+                f"{problem}. Stop what listens there, or choose another port: the key 'port' of the instance, "
+                "for the example -e mod_wsgi_port=NUMBER"
+            )
 
     def apply(self, plan: dict) -> None:
         backup = Files([*self.differing(plan), self.state.path])
@@ -301,13 +305,7 @@ class Instance:
         except ServerError as error:
             again = self._back(backup) if plan["pid"] is not None and plan["action"] == STOP_START else ""
             self.fail(f"{error}{again}", action=plan["action"], reasons=plan["reasons"])
-        options = self.params["options"]
-        self.state.put(
-            pending=NONE,
-            release=self.params["release"],
-            unit=self.unit,
-            listens=f"{options.get('host') or '*'} {options.get('port', 8000)}",
-        )
+        self.state.put(pending=NONE, release=self.params["release"], unit=self.unit, port=str(self.port))
 
     def act(self, plan: dict) -> None:
         action, daemons = plan["action"], plan["daemons"]
@@ -350,10 +348,15 @@ def started(instance: Instance) -> dict:
     interrupts = plan["action"] == STOP_START and plan["pid"] is not None
     found = result(params["name"], plan["action"], plan["reasons"], files, interrupts)
     if found["changed"]:
-        instance.check_port(plan)
+        instance.check_port()
         if not module.check_mode:
             instance.apply(plan)
     return {**found, "diff": instance.diff(plan)}
+
+
+def checked(instance: Instance) -> dict:
+    instance.check_port()
+    return result(instance.params["name"], NONE, [], [])
 
 
 def stopped(instance: Instance) -> dict:
@@ -383,7 +386,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+            "state": {"type": "str", "choices": ["checked", "started", "stopped"], "default": "started"},
             "server_root": {"type": "path", "required": True},
             "python": {"type": "path"},
             "options": {"type": "dict", "default": {}},
@@ -396,8 +399,8 @@ def main() -> None:
         required_by={"env_content": "env_file"},
         supports_check_mode=True,
     )
-    instance = Instance(module)
-    module.exit_json(**(started if module.params["state"] == "started" else stopped)(instance))
+    states = {"checked": checked, "started": started, "stopped": stopped}
+    module.exit_json(**states[module.params["state"]](Instance(module)))
 
 
 if __name__ == "__main__":

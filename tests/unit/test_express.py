@@ -252,6 +252,16 @@ def test_a_taken_port_is_told_before_anything_is_written(world):
     assert world.server.told == []
 
 
+def test_checked_looks_at_the_port_alone(world):
+    assert world.run(state="checked", python=None)["changed"] is False
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = {"port": holder.getsockname()[1], "host": "127.0.0.1"}
+        assert world.run(state="checked", python=None, options=taken).failed
+    assert not world.root.parent.exists()
+
+
 def test_options_go_through_standard_input(world, tmp_path):
     world.plan("stop_start", "create")
     world.run(options={"port": world.port, "setenv": [["TOKEN", "secret"]]})
