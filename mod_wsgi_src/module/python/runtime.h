@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The strings must live as long as Python does. */
 typedef struct wpy_config {
     const char *python_home;   /* prefix or virtual environment; NULL: the interpreter we were linked with */
     const char *python_path;   /* colon list put in front of sys.path, .pth files processed; or NULL */
