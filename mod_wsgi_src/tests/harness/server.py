@@ -126,14 +126,7 @@ class Httpd:
     def command(self, *arguments: str) -> list[str]:
         return [f"{apxs('SBINDIR')}/{apxs('PROGNAME')}", "-f", str(self.conf), *arguments]
 
-    def check(self) -> tuple[int, str]:
-        """Exit code and output of the syntax test."""
-        result = subprocess.run(self.command("-t"), capture_output=True, text=True, timeout=60)
-        return result.returncode, result.stdout + result.stderr
-
-    # --- life ---
-
-    def start(self, env: Mapping[str, str] | None = None) -> None:
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         key, _, value = self.mark.partition("=")
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), key: value, **(env or {})}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
@@ -141,13 +134,29 @@ class Httpd:
                 environment.setdefault(name, os.environ[name])
         if sanitizer := os.environ.get("MOD_WSGI_TEST_PRELOAD"):
             environment["LD_PRELOAD"] = " ".join(filter(None, [sanitizer, environment.get("LD_PRELOAD")]))
+        return environment
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Runs httpd to its end, which should be soon. Its exit code and what it said."""
+        result = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=60, env=self.environment()
+        )
+        return result.returncode, result.stdout + result.stderr + self.log()
+
+    def check(self) -> tuple[int, str]:
+        """Exit code and output of the syntax test."""
+        return self.run("-t")
+
+    # --- life ---
+
+    def start(self, env: Mapping[str, str] | None = None) -> None:
         with open(self.root / "logs" / "stderr.log", "ab") as stderr:
             self.process = subprocess.Popen(
                 self.command("-DFOREGROUND"),
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
-                env=environment,
+                env=self.environment(env),
                 start_new_session=True,  # the prefork MPM signals its whole process group
             )
         until(self._answers, "httpd accepts connections", 30.0)
@@ -203,20 +212,21 @@ class Httpd:
             crash = CRASH.search(self.log())
             assert self.crash_expected or not crash, f"crashed:\n{self.log()[-6000:]}"
         finally:
-            self._kill_rest(process)
+            self._kill_rest()
+            process.wait()
 
-    def _kill_rest(self, main: subprocess.Popen[bytes]) -> None:
+    def _kill_rest(self) -> None:
         for process in self.processes():
             try:
                 os.kill(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        main.wait()
 
     def dispose(self) -> None:
         try:
             self.stop()
         finally:
+            self._kill_rest()
             shutil.rmtree(self.root, ignore_errors=True)
 
     # --- looking inside ---
