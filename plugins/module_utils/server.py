@@ -30,7 +30,22 @@ def clean_environment() -> dict[str, str]:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a live process; empty when there is none."""
+    """The command line of a live process; empty when there is none. A zombie is none."""
+    return _from_proc(pid) if os.path.exists("/proc/self/stat") else _from_ps(pid)
+
+
+def _from_proc(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+    except (OSError, IndexError):
+        return ""
+    return "" if state in "ZX" else command
+
+
+def _from_ps(pid: int) -> str:
     # COLUMNS: ps cuts a line to the width of a terminal, even where there is none.
     done = subprocess.run(
         ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)],
