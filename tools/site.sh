@@ -18,4 +18,6 @@ done
 
 need_venv site
 export ANSIBLE_CONFIG="${ANSIBLE_CONFIG:-$CHECKOUT/ansible.cfg}"
+# Ansible leaves flushing to the system: in a pipe or a file the progress of the compile would come in one lump.
+export PYTHONUNBUFFERED=1
 exec "$VENV/bin/python" -m ansible playbook ${inventory:+--inventory "$inventory"} "$playbook" "$@"
