@@ -44,7 +44,4 @@ SETTINGS
     mv "$part" "$archive"
 fi
 podman import --quiet --change 'CMD ["/lib/systemd/systemd"]' "$archive" "$image" >/dev/null
-for old in $(podman images --format '{{.Repository}}:{{.Tag}}' "localhost/modwsgi-toolkit/$suite"); do
-    [ "$old" = "$image" ] || podman rmi "$old" >/dev/null 2>&1 || true # in use by another checkout
-done
 echo "$image"
