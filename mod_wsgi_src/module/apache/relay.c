@@ -175,36 +175,35 @@ static wap_verdict need(wap_relay *relay, size_t len)
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
 
-/* The name of a header field that is longer than header-buffer-size; NULL: none. */
-static const char *oversized(const wap_relay *relay, const wio_head *head, uint32_t len)
+/* Finds a header field that is longer than header-buffer-size. */
+static int oversized(const wap_relay *relay, const wio_head *head, uint32_t len, wio_pair *field)
 {
     uint32_t limit = (uint32_t)relay->pool->group->header_buffer_size;
     wio_cursor cursor = head->pairs;
-    wio_pair field;
 
     if (limit == 0)
         limit = DEFAULT_FIELD;
     if (len <= limit)
-        return NULL;
-    while (wio_pair_next(&cursor, &field) > 0)
-        if (field.key_len + field.value_len > limit)
-            return field.key;
-    return NULL;
+        return 0;
+    while (wio_pair_next(&cursor, field) > 0)
+        if (field->key_len + field->value_len > limit)
+            return 1;
+    return 0;
 }
 
 static wap_verdict take_response(wap_relay *relay, uint32_t len)
 {
     const uint8_t *bytes = relay->conn->memory + relay->at;
     wio_head head;
+    wio_pair field;
 
     if (relay->reply.started || wio_response_open(bytes, len, &head) < 0)
         return nonsense(relay, "a response head that makes no sense");
-    const char *field = oversized(relay, &head, len);
-    if (field) {
+    if (oversized(relay, &head, len, &field)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r,
-                      "response refused: header field '%.100s' is longer than the "
+                      "response refused: header field '%.100s' of %u bytes is longer than the "
                       "header-buffer-size of daemon group '%s'",
-                      field, relay->pool->group->name);
+                      field.key, (unsigned)field.value_len, relay->pool->group->name);
         return end_with(relay, HTTP_INTERNAL_SERVER_ERROR);
     }
     int status = wap_reply_head(&relay->reply, &head);

@@ -14,6 +14,7 @@ WSGIScriptAlias /environment "{apps}/environment.py"
 WSGIScriptAlias /logging "{apps}/logging_.py"
 WSGIScriptAlias /files "{apps}/files.py"
 WSGIScriptAlias /groups "{apps}/groups.py"
+WSGIScriptAlias /unkind "{apps}/unkind.py"
 WSGIScriptAlias /validated "{apps}/validated.py"
 WSGIChunkedRequest On
 <Location /inputs/unchunked>
