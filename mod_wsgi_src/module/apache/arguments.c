@@ -7,6 +7,8 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#define MOST_SECONDS 1000000.0
+
 int wap_next_option(apr_pool_t *pool, const char **line, const char **key, const char **value, const char **error)
 {
     const char *at = *line;
@@ -48,6 +50,19 @@ int wap_read_number(const char *text, int base, long least, long most, int *out)
     if (errno || *end || number < least || number > most)
         return -1;
     *out = (int)number;
+    return 0;
+}
+
+int wap_read_seconds(const char *text, double *out)
+{
+    char *end;
+    if (!apr_isdigit(*text) && *text != '.')
+        return -1;
+    errno = 0;
+    double seconds = strtod(text, &end);
+    if (errno || *end || !(seconds > 0) || seconds > MOST_SECONDS)
+        return -1;
+    *out = seconds;
     return 0;
 }
 

@@ -209,6 +209,22 @@ static int complete_socket_prefix(apr_pool_t *pconf, server_rec *main_server)
     return OK;
 }
 
+/* httpd reads the configuration twice at a start: the notes are for the second time, or for its syntax check. */
+static void log_notes(server_rec *main_server)
+{
+    const wap_process *process = wap_process_config();
+    const char *unmet = wpy_options_unmet(&process->python);
+
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG &&
+        ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST)
+        return;
+    for (int i = 0; i < process->notes->nelts; i++)
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, "%s",
+                     APR_ARRAY_IDX(process->notes, i, const char *));
+    if (unmet)
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, "%s", unmet);
+}
+
 int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     wap_process *process = wap_process_config();
@@ -218,6 +234,7 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     (void)ptemp;
 
     number_vhosts(pconf, main_server);
+    log_notes(main_server);
     if (wpy_check_home(process->python_home, reason, sizeof reason))
         return refuse(main_server, NULL, "%s%s", process->python_home ? "WSGIPythonHome: " : "", reason);
     status = complete_groups(pconf, main_server);
@@ -282,9 +299,7 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     uint64_t connections = (uint64_t)daemon->max_children * threads;
     daemon->max_connections = (uint32_t)(connections < MOST_CONNECTIONS ? connections : MOST_CONNECTIONS);
 
-    daemon->restrict_stdin = process->restrict_stdin;
-    daemon->restrict_stdout = process->restrict_stdout;
-    daemon->restrict_signal = process->restrict_signal;
+    daemon->python = process->python;
     ap_get_server_revision(&version);
     daemon->apache_version[0] = version.major;
     daemon->apache_version[1] = version.minor;

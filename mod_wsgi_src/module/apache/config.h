@@ -72,10 +72,15 @@ typedef struct wap_group {
 
 /* Whole server. One at a time: made with the main server's configuration. */
 typedef struct wap_process {
-    const char *python_home, *python_path, *socket_prefix;
-    int restrict_embedded, restrict_stdin, restrict_stdout, restrict_signal, case_sensitivity;
-    apr_array_header_t *groups;  /* wap_group * */
-    apr_array_header_t *imports; /* wap_import; scripts to load at start */
+    const char *python_home, *python_eggs, *socket_prefix;
+    int restrict_embedded, case_sensitivity;
+    wpy_python python;
+    apr_array_header_t *warnings; /* const char *; memory of python.warnings */
+    apr_array_header_t *rules;    /* wpy_rule; memory of python.rules */
+    wpy_options *options;         /* what WSGISwitchInterval and the like fill now: the server's or a section's */
+    apr_array_header_t *notes;    /* const char *: what the configuration says in vain */
+    apr_array_header_t *groups;   /* wap_group * */
+    apr_array_header_t *imports;  /* wap_import; scripts to load at start */
     /* completed by wap_check_config */
     server_rec **vhosts;
     uint32_t n_vhosts;

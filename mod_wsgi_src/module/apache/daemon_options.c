@@ -35,6 +35,12 @@ static const char *read_number(cmd_parms *cmd, const option *option, const char 
     return apr_psprintf(cmd->pool, "a whole number from %ld to %ld", option->least, option->most);
 }
 
+static const char *read_fraction(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    (void)cmd;
+    return wap_read_seconds(value, field(group, option)) ? "a number of seconds above 0, such as 0.005" : NULL;
+}
+
 /* A size that 0 leaves to the system. */
 static const char *read_size(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
 {
@@ -164,6 +170,8 @@ static const option options[] = {
     {"display-name", read_title, AT(display_name), 0, 0},
     TEXT("python-home", python_home),
     TEXT("python-path", python_path),
+    TEXT("python-eggs", python_eggs),
+    {"switch-interval", read_fraction, AT(switch_interval), 0, 0},
     {"processes", read_processes, AT(processes), 1, 1000},
     {"threads", read_number, AT(threads), 0, 65533},
     {"listen-backlog", read_number, AT(listen_backlog), 0, INT_MAX},

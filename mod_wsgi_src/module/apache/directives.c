@@ -72,7 +72,11 @@ void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_set
 static void make_process(apr_pool_t *pool)
 {
     process = apr_pcalloc(pool, sizeof *process);
-    process->restrict_signal = 1;
+    process->python.options.restrict_signal = 1;
+    process->options = &process->python.options;
+    process->warnings = apr_array_make(pool, 4, sizeof(const char *));
+    process->rules = apr_array_make(pool, 4, sizeof(wpy_rule));
+    process->notes = apr_array_make(pool, 4, sizeof(const char *));
 #ifdef CASE_BLIND_FILESYSTEM
     process->case_sensitivity = 0;
 #else
@@ -184,7 +188,10 @@ static const char *set_map_head(cmd_parms *cmd, void *settings, const char *valu
     AP_INIT_FLAG(name, ap_set_flag_slot, (void *)offsetof(wap_settings, field), HTACCESS, help)
 #define GROUP(name, field, help)                                                                                       \
     AP_INIT_TAKE1(name, set_group_name, (void *)offsetof(wap_settings, field), SECTION, help)
-#define RAW(name, function, where, help) AP_INIT_RAW_ARGS(name, function, NULL, where, help)
+#define INTERPRETER_FLAG(name, field, help)                                                                            \
+    AP_INIT_FLAG(name, wap_set_interpreter_flag, (void *)offsetof(wpy_options, field), PROCESS, help)
+#define IGNORED(init, name, function, why) init(name, function, (void *)why, PROCESS, "accepted and not needed")
+#define RAW(name, function, where, help)   AP_INIT_RAW_ARGS(name, function, NULL, where, help)
 
 const command_rec wap_directives[] = {
     /* which code answers which URL */
@@ -213,10 +220,28 @@ const command_rec wap_directives[] = {
 
     /* Python */
     PROCESS_TEXT("WSGIPythonHome", python_home, "the Python installation or virtual environment of every process"),
-    PROCESS_TEXT("WSGIPythonPath", python_path, "directories, separated by colons, for sys.path in embedded mode"),
-    PROCESS_FLAG("WSGIRestrictStdin", restrict_stdin, "On: sys.stdin may not be used"),
-    PROCESS_FLAG("WSGIRestrictStdout", restrict_stdout, "On: sys.stdout may not be used"),
-    PROCESS_FLAG("WSGIRestrictSignal", restrict_signal, "Off: applications may install signal handlers"),
+    AP_INIT_TAKE1("WSGIPythonPath", wap_set_python_path, NULL, PROCESS,
+                  "directories, separated by colons, for sys.path in embedded mode"),
+    PROCESS_TEXT("WSGIPythonEggs", python_eggs, "where embedded mode unpacks Python eggs (PYTHON_EGG_CACHE)"),
+    AP_INIT_TAKE1("WSGIPythonOptimize", wap_set_optimize, NULL, PROCESS,
+                  "0, 1 or 2: how much is left out of byte code, as python's -O and -OO"),
+    AP_INIT_TAKE1("WSGIPythonWarnings", wap_add_warning, NULL, PROCESS,
+                  "a filter for warnings, as python's -W; each adds one"),
+    AP_INIT_TAKE1("WSGIPythonHashSeed", wap_set_hash_seed, NULL, PROCESS,
+                  "random, or a number from 0 to 4294967295: where the hashes of str begin"),
+    PROCESS_FLAG("WSGIDontWriteBytecode", python.dont_write_bytecode, "On: imports leave no compiled files behind"),
+    AP_INIT_FLAG("WSGIDestroyInterpreter", wap_set_destroy_interpreter, NULL, PROCESS,
+                 "Off: processes end without finalising Python"),
+    RAW("<WSGIInterpreterOptions", wap_open_interpreter_options, PROCESS,
+        "a section for the interpreters of process-group= and application-group="),
+    INTERPRETER_FLAG("WSGIPerInterpreterGIL", own_gil,
+                     "On: sub-interpreters have a GIL of their own (Python 3.12 and newer)"),
+    INTERPRETER_FLAG("WSGIFreeThreading", free_threading, "On: a free-threaded build of Python runs without its GIL"),
+    AP_INIT_TAKE1("WSGISwitchInterval", wap_set_switch_interval, NULL, PROCESS,
+                  "seconds until a thread gives others its turn; default 0.005"),
+    INTERPRETER_FLAG("WSGIRestrictStdin", restrict_stdin, "On: sys.stdin may not be used"),
+    INTERPRETER_FLAG("WSGIRestrictStdout", restrict_stdout, "On: sys.stdout may not be used"),
+    INTERPRETER_FLAG("WSGIRestrictSignal", restrict_signal, "Off: applications may install signal handlers"),
     PROCESS_FLAG("WSGICaseSensitivity", case_sensitivity, "Off: file names that differ in case only are the same"),
 
     /* how requests and responses are treated */
@@ -228,5 +253,16 @@ const command_rec wap_directives[] = {
     AP_INIT_TAKE1(
         "WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
         "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),
+
+    /* of other releases */
+    IGNORED(AP_INIT_FLAG, "WSGILazyInitialization", wap_ignore_flag_off,
+            "Python always starts in the process that uses it"),
+    IGNORED(AP_INIT_FLAG, "WSGIPy3kWarningFlag", wap_ignore_flag_on, "it was for Python 2"),
+    IGNORED(AP_INIT_FLAG, "WSGIVerboseDebugging", wap_ignore_flag_on, "LogLevel wsgi:debug says more"),
+    IGNORED(AP_INIT_FLAG, "WSGISocketRotation", wap_ignore_flag_off,
+            "requests keep the daemons of their own generation across a restart, so none is lost with its socket"),
+    IGNORED(AP_INIT_TAKE1, "WSGIAcceptMutex", wap_ignore_mutex, NULL),
+    IGNORED(AP_INIT_TAKE1, "WSGINewRelicConfigFile", wap_ignore_value, WAP_NEW_RELIC),
+    IGNORED(AP_INIT_TAKE1, "WSGINewRelicEnvironment", wap_ignore_value, WAP_NEW_RELIC),
     {.name = NULL},
 };

@@ -50,14 +50,13 @@ static void describe(wpy_config *config)
     ap_get_server_revision(&version);
     *config = (wpy_config){
         .python_home = process->python_home,
-        .python_path = process->python_path,
+        .python_path = process->python.options.python_path,
         .process_group = "",
         .processes = ask_mpm(AP_MPMQ_MAX_DAEMONS),
         .threads = ask_mpm(AP_MPMQ_MAX_THREADS),
         .multithread = ask_mpm(AP_MPMQ_IS_THREADED) != AP_MPMQ_NOT_SUPPORTED,
-        .restrict_stdin = process->restrict_stdin,
-        .restrict_stdout = process->restrict_stdout,
-        .restrict_signal = process->restrict_signal,
+        .python_eggs = process->python_eggs,
+        .python = process->python,
         .apache_version = {version.major, version.minor, version.patch},
         .apache_description = ap_get_server_description(),
         .apache_build_date = ap_get_server_built(),

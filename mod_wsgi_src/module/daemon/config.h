@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../python/options.h"
+
 typedef struct wdm_import {
     const char *path, *application_group;
 } wdm_import;
@@ -27,7 +29,8 @@ typedef struct wdm_group {
     const char *home; /* NULL: unchanged */
     const char *lang, *locale;
     const char *display_name; /* expanded; NULL: unchanged */
-    const char *python_home, *python_path;
+    const char *python_home, *python_path, *python_eggs;
+    double switch_interval; /* seconds; 0: as WSGISwitchInterval says */
     int processes, threads; /* threads 0: service-script mode */
     int processes_given;    /* wsgi.multiprocess */
     int listen_backlog;
@@ -49,7 +52,7 @@ typedef struct wdm_config {
     gid_t socket_gid;
     uint32_t max_children;    /* rows of each board */
     uint32_t max_connections; /* words of each board */
-    int restrict_stdin, restrict_stdout, restrict_signal;
+    wpy_python python;
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
     const int *log_fds; /* descriptors of error logs: daemons and manager keep them open */

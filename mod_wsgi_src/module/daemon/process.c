@@ -178,6 +178,7 @@ static void start_python(wdm_process *process)
     wpy_config python = {
         .python_home = group->python_home,
         .python_path = group->python_path,
+        .python_eggs = group->python_eggs,
         .home = group->home,
         .process_group = group->name,
         .processes = group->processes,
@@ -185,9 +186,7 @@ static void start_python(wdm_process *process)
         .multiprocess = group->processes_given,
         .multithread = group->threads > 1,
         .run_once = group->threads == 1 && group->maximum_requests == 1,
-        .restrict_stdin = config->restrict_stdin,
-        .restrict_stdout = config->restrict_stdout,
-        .restrict_signal = config->restrict_signal && !service,
+        .python = config->python,
         .service_script = service,
         .apache_version = {config->apache_version[0], config->apache_version[1], config->apache_version[2]},
         .apache_description = config->apache_description,
@@ -197,6 +196,8 @@ static void start_python(wdm_process *process)
         .log_context = process,
     };
 
+    if (group->switch_interval > 0)
+        python.python.options.switch_interval = group->switch_interval;
     if (wpy_start(&python, cause, sizeof cause) < 0) {
         snprintf(error, sizeof error, "daemon group '%s': %s", group->name, cause);
         fail_start(process, error);

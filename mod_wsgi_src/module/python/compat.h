@@ -13,10 +13,15 @@
 
 /* The suffix of a free-threaded build in directory names: lib/python3.13t. */
 #ifdef Py_GIL_DISABLED
-#define WPY_ABI_SUFFIX "t"
+#define WPY_ABI_SUFFIX      "t"
+#define WPY_CAN_FREE_THREAD 1
 #else
-#define WPY_ABI_SUFFIX ""
+#define WPY_ABI_SUFFIX      ""
+#define WPY_CAN_FREE_THREAD 0
 #endif
+
+/* Whether sub-interpreters can have a GIL of their own. */
+#define WPY_CAN_OWN_GIL (PY_VERSION_HEX >= 0x030C0000)
 
 static inline PyObject *wpy_new_ref(PyObject *object)
 {
@@ -76,13 +81,38 @@ static inline void wpy_end_interpreter(PyThreadState *current, PyThreadState *ma
 #endif
 }
 
-/* A free-threaded build runs with its GIL on: this layer counts on it. */
-static inline void wpy_config_gil(PyConfig *config)
+/* A new sub-interpreter, whose first thread state is the current one afterwards; NULL when there is none, and the
+ * current state is what it was. With a GIL of its own, where Python can do that, the other one is free then.
+ * GIL held. */
+static inline PyThreadState *wpy_new_interpreter(int own_gil)
+{
+#if WPY_CAN_OWN_GIL
+    const PyInterpreterConfig config = {
+        .allow_exec = 1,
+        .allow_threads = 1,
+        .allow_daemon_threads = 1,
+        .check_multi_interp_extensions = 1,
+        .gil = PyInterpreterConfig_OWN_GIL,
+    };
+    PyThreadState *state = NULL;
+    if (own_gil)
+        return PyStatus_Exception(Py_NewInterpreterFromConfig(&state, &config)) ? NULL : state;
+#else
+    (void)own_gil;
+#endif
+    return Py_NewInterpreter();
+}
+
+/* Unless asked to leave it off, a free-threaded build runs with its GIL on: many extension modules count on one. When
+ * left off, Python still turns it on for an extension module that does not say that it can do without. */
+static inline void wpy_config_gil(PyConfig *config, int free_threading)
 {
 #ifdef Py_GIL_DISABLED
-    config->enable_gil = 1;
+    if (!free_threading)
+        config->enable_gil = 1;
 #else
     (void)config;
+    (void)free_threading;
 #endif
 }
 

@@ -189,12 +189,14 @@ static wpy_interp *find_locked(const char *name)
 
 static wpy_interp *new_record(const char *name, uint32_t ordinal)
 {
+    const wpy_config *config = wpy_runtime_config();
     wpy_interp *interp = calloc(1, sizeof *interp);
     if (!interp || !(interp->name = strdup(name))) {
         free(interp);
         return NULL;
     }
     interp->ordinal = ordinal;
+    wpy_options_resolve(&config->python, config->process_group, name, &interp->options);
     pthread_mutex_init(&interp->load, NULL);
     return interp;
 }
@@ -221,7 +223,7 @@ static int make_interp(wpy_thread *thread, wpy_interp *interp)
     if (wpy_enter(thread, table.interps[0]))
         return -1;
     main_state = PyThreadState_Get();
-    interp->base = Py_NewInterpreter();
+    interp->base = wpy_new_interpreter(interp->options.own_gil);
     if (!interp->base) {
         PyErr_Clear();
         wpy_leave();
@@ -233,8 +235,6 @@ static int make_interp(wpy_thread *thread, wpy_interp *interp)
         wpy_log_exception("mod_wsgi: a sub-interpreter could not be set up:");
         clear_objects(interp);
         wpy_end_interpreter(interp->base, main_state);
-    } else {
-        PyThreadState_Swap(main_state);
     }
     wpy_leave();
     return failed ? -1 : 0;
@@ -401,10 +401,13 @@ static void say_goodbye(void)
  * `main_state`. 0; -1 when it had to be left. */
 static int end_interp(wpy_interp *interp, PyThreadState *main_state, int left)
 {
-    PyThreadState_Swap(interp->base);
+    /* Not by PyThreadState_Swap(): the interpreter may have a GIL of its own. */
+    PyEval_SaveThread();
+    PyEval_RestoreThread(interp->base);
     say_goodbye();
     if (left || PyInterpreterState_ThreadHead(interp->py) != interp->base || PyThreadState_Next(interp->base)) {
-        PyThreadState_Swap(main_state);
+        PyEval_SaveThread();
+        PyEval_RestoreThread(main_state);
         return -1;
     }
     clear_objects(interp);

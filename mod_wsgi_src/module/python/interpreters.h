@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "../transport/buffer.h"
+#include "options.h"
 
 #define WPY_MAX_INTERPRETERS 256
 #define WPY_TEMPLATES        16
@@ -36,6 +37,7 @@ typedef struct wpy_interp {
     char *name;       /* "": the main interpreter */
     uint32_t ordinal; /* 0: the main interpreter */
     int ready;        /* under the table's lock: 0 while it is being made */
+    wpy_options options;
     PyInterpreterState *py;
     PyThreadState *base;  /* lives as long as the interpreter, so that threading's idea of a main
                                               thread stays true; only for making and ending it */

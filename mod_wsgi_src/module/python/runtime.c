@@ -2,6 +2,7 @@
 #include "setup.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,9 +60,38 @@ static int status_failed(PyStatus status, char *error, size_t size)
     return 1;
 }
 
+static PyStatus add_warnings(const wpy_python *python, PyConfig *config)
+{
+    PyStatus status = PyStatus_Ok();
+    for (int i = 0; i < python->n_warnings && !PyStatus_Exception(status); i++) {
+        wchar_t *filter = Py_DecodeLocale(python->warnings[i], NULL);
+        status = filter ? PyWideStringList_Append(&config->warnoptions, filter) : PyStatus_NoMemory();
+        PyMem_RawFree(filter);
+    }
+    return status;
+}
+
+/* What directives say goes before the environment variables of Python. */
+static PyStatus set_python(const wpy_config *settings, PyConfig *config)
+{
+    const wpy_python *python = &settings->python;
+    wpy_options options;
+    wpy_options_resolve(python, settings->process_group, "", &options);
+    wpy_config_gil(config, options.free_threading);
+    if (python->optimize)
+        config->optimization_level = python->optimize;
+    if (python->dont_write_bytecode)
+        config->write_bytecode = 0;
+    if (python->seed != WPY_SEED_UNSAID) {
+        config->use_hash_seed = python->seed == WPY_SEED_FIXED;
+        config->hash_seed = python->hash_seed;
+    }
+    return add_warnings(python, config);
+}
+
 /* The environment variables of Python count, as they do for the command `python`; arguments and signals are the
  * server's. The locale of the process decides the encoding of file names, C and POSIX meaning UTF-8. */
-static int initialise(const wpy_home *home, char *error, size_t size)
+static int initialise(const wpy_config *settings, const wpy_home *home, char *error, size_t size)
 {
     PyPreConfig before;
     PyConfig config;
@@ -75,8 +105,9 @@ static int initialise(const wpy_home *home, char *error, size_t size)
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
     config.install_signal_handlers = 0;
-    wpy_config_gil(&config);
-    status = PyWideStringList_Append(&config.argv, L"mod_wsgi");
+    status = set_python(settings, &config);
+    if (!PyStatus_Exception(status))
+        status = PyWideStringList_Append(&config.argv, L"mod_wsgi");
     if (!PyStatus_Exception(status) && *home->home)
         status = PyConfig_SetBytesString(&config, &config.home, home->home);
     if (!PyStatus_Exception(status) && *home->program)
@@ -102,7 +133,10 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
         snprintf(error, size, "Python does not start: the process has no thread-specific key or no memory left");
         return -1;
     }
-    if (initialise(&home, error, size))
+    /* Read by setuptools; Python itself has no setting for it. */
+    if (config->python_eggs)
+        setenv("PYTHON_EGG_CACHE", config->python_eggs, 1);
+    if (initialise(config, &home, error, size))
         return -1;
     runtime.first_thread = pthread_self();
     runtime.first = PyThreadState_Get();
@@ -167,6 +201,8 @@ void wpy_stop(void)
     if (!runtime.started)
         return;
     runtime.started = 0;
+    if (runtime.config.python.skip_finalisation)
+        return;
     /* Finalising needs a state that belongs to the calling thread. */
     if (pthread_equal(pthread_self(), runtime.first_thread)) {
         PyEval_RestoreThread(state);

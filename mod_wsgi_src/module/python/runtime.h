@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+
 /* The strings must live as long as Python does. */
 typedef struct wpy_config {
     const char *python_home;   /* prefix or virtual environment; NULL: the interpreter we were linked with */
@@ -14,7 +16,8 @@ typedef struct wpy_config {
     const char *process_group; /* "" = embedded */
     int processes, threads;    /* mod_wsgi.maximum_processes, threads_per_process */
     int multiprocess, multithread, run_once;
-    int restrict_stdin, restrict_stdout, restrict_signal;
+    const char *python_eggs; /* PYTHON_EGG_CACHE; or NULL */
+    wpy_python python;
     int service_script; /* threads=0: the application's signal handlers work, SIGTERM raises SystemExit */
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;

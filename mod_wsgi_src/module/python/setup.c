@@ -152,17 +152,25 @@ static PyObject *split_path(const char *path)
     return list;
 }
 
-static int extend_path(void)
+static int add_colon_list(const char *list)
+{
+    PyObject *entries = list && *list ? split_path(list) : NULL;
+    int result;
+    if (!entries)
+        return list && *list ? -1 : 0;
+    result = add_python_path(entries);
+    Py_DECREF(entries);
+    return result;
+}
+
+static int extend_path(const wpy_interp *interp)
 {
     const wpy_config *config = wpy_runtime_config();
-    PyObject *entries, *path = PySys_GetObject("path");
-    int result = 0;
-    if (config->python_path && *config->python_path) {
-        if (!(entries = split_path(config->python_path)))
-            return -1;
-        result = add_python_path(entries);
-        Py_DECREF(entries);
-    }
+    const wpy_rule *rule = NULL;
+    PyObject *path = PySys_GetObject("path");
+    int result = add_colon_list(config->python_path);
+    while (!result && (rule = wpy_next_path_rule(&config->python, config->process_group, interp->name, rule)))
+        result = add_colon_list(rule->options.python_path);
     if (!result && config->home && *config->home) {
         PyObject *home = PyUnicode_DecodeFSDefault(config->home);
         result = home && path ? PyList_Insert(path, 0, home) : -1;
@@ -192,12 +200,12 @@ static PyObject *empty_input(PyObject *io)
 
 static int replace_streams(wpy_interp *interp, PyObject *io)
 {
-    const wpy_config *config = wpy_runtime_config();
+    const wpy_options *options = &interp->options;
     PyObject *input, *output;
     interp->errors = wpy_stream_new(interp, WPY_ERRORS);
-    input = config->restrict_stdin ? wpy_closed_stream_new(interp, "sys.stdin", "WSGIRestrictStdin") : empty_input(io);
-    output = config->restrict_stdout ? wpy_closed_stream_new(interp, "sys.stdout", "WSGIRestrictStdout")
-                                     : wpy_stream_new(interp, WPY_STDOUT);
+    input = options->restrict_stdin ? wpy_closed_stream_new(interp, "sys.stdin", "WSGIRestrictStdin") : empty_input(io);
+    output = options->restrict_stdout ? wpy_closed_stream_new(interp, "sys.stdout", "WSGIRestrictStdout")
+                                      : wpy_stream_new(interp, WPY_STDOUT);
     if (set_sys("stdin", input) | set_sys("stdout", output) | set_sys("stderr", wpy_stream_new(interp, WPY_STDERR)))
         return -1;
     return interp->errors ? 0 : -1;
@@ -265,10 +273,24 @@ static int set_signals(wpy_interp *interp)
     int result = module ? 0 : -1;
     if (module && config->service_script)
         result = interp->ordinal ? 0 : exit_on_term(module);
-    else if (module && config->restrict_signal)
+    else if (module && interp->options.restrict_signal)
         result = restrict_signals(module);
     Py_XDECREF(module);
     return result;
+}
+
+/* ---- the GIL ---- */
+
+/* Interpreters that share a GIL share its interval: the main one's counts then. */
+static int set_switch_interval(const wpy_interp *interp)
+{
+    PyObject *function, *result;
+    if (interp->options.switch_interval <= 0 || (interp->ordinal && !(WPY_CAN_OWN_GIL && interp->options.own_gil)))
+        return 0;
+    function = PySys_GetObject("setswitchinterval");
+    result = function ? PyObject_CallFunction(function, "d", interp->options.switch_interval) : NULL;
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 /* ---- all of it ---- */
@@ -288,8 +310,8 @@ int wpy_setup(wpy_interp *interp)
     int result = -1;
     if (io && !make_names(interp) && !wpy_streams_init(interp) && !wpy_input_init(interp) &&
         !wpy_response_init(interp) && !wpy_file_wrapper_init(interp) && !keep_file_types(interp, io) &&
-        !replace_streams(interp, io) && !import_threading() && !set_signals(interp) && !extend_path() &&
-        !wpy_modules_install(interp))
+        !replace_streams(interp, io) && !import_threading() && !set_signals(interp) && !extend_path(interp) &&
+        !set_switch_interval(interp) && !wpy_modules_install(interp))
         result = 0;
     Py_XDECREF(io);
     return result;

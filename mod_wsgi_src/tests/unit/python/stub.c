@@ -262,7 +262,7 @@ wpy_config plain_config(void)
                          .processes = 1,
                          .threads = 5,
                          .multithread = 1,
-                         .restrict_signal = 1,
+                         .python = {.options = {.restrict_signal = 1}},
                          .apache_version = {2, 4, 99},
                          .apache_description = "Test/1.0",
                          .apache_build_date = "today",

@@ -301,8 +301,8 @@ static void restricted_streams(void)
         "streams.py",
         "import signal, sys\nfor use in (lambda: sys.stdin.read(), lambda: print('x'), lambda: sys.stdout.write):\n"
         "    try:\n        use()\n        note('worked')\n    except OSError as error:\n        note(str(error))\n");
-    config.restrict_stdin = config.restrict_stdout = 1;
-    config.restrict_signal = 0;
+    config.python.options.restrict_stdin = config.python.options.restrict_stdout = 1;
+    config.python.options.restrict_signal = 0;
     in_child(&config, import_it, &pid);
     CHECK(wait_for(pid) == 0);
     CHECK_THAT(occurs(result_text(), "WSGIRestrictStdin Off") == 1 &&
