@@ -44,8 +44,10 @@ typedef struct wap_handler {
 /* Per directory: what sections and virtual hosts override field by field. NULL and WAP_UNSET: not set here. */
 typedef struct wap_settings {
     const char *process_group, *application_group, *callable;
-    apr_array_header_t *allowed_groups; /* const char *; NULL: every group may be chosen */
-    apr_array_header_t *handlers;       /* wap_handler; a later one of the same name wins */
+    apr_array_header_t *allowed_groups;  /* const char *; NULL: every group may be chosen */
+    apr_array_header_t *handlers;        /* wap_handler; a later one of the same name wins */
+    apr_array_header_t *trusted_headers; /* int, forwarded.c's; NULL: what proxies say is left alone */
+    apr_array_header_t *trusted_proxies; /* wio_network; NULL: everybody is one */
     int pass_authorization, chunked_request, script_reloading, enable_sendfile, error_override;
     int map_head; /* wap_map_head */
 } wap_settings;

@@ -9,6 +9,7 @@
 #include "http_core.h"
 
 #include "arguments.h"
+#include "forwarded.h"
 
 /* The configuration that is being read or is in use. httpd makes the main server's records first, so this points to the
  * newest configuration from its first directive on. */
@@ -46,6 +47,13 @@ void *wap_create_settings(apr_pool_t *pool, char *directory)
 
 #define INNER_POINTER(field) merged->field = inner->field ? inner->field : outer->field
 #define INNER_NUMBER(field)  merged->field = inner->field != WAP_UNSET ? inner->field : outer->field
+#define BOTH_LISTS(field)    merged->field = join(pool, outer->field, inner->field)
+
+/* Lists that sections add to. */
+static apr_array_header_t *join(apr_pool_t *pool, apr_array_header_t *outer, apr_array_header_t *inner)
+{
+    return outer && inner ? apr_array_append(pool, outer, inner) : inner ? inner : outer;
+}
 
 void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_settings)
 {
@@ -62,10 +70,9 @@ void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_set
     INNER_NUMBER(enable_sendfile);
     INNER_NUMBER(error_override);
     INNER_NUMBER(map_head);
-    if (outer->handlers && inner->handlers)
-        merged->handlers = apr_array_append(pool, outer->handlers, inner->handlers);
-    else
-        INNER_POINTER(handlers);
+    BOTH_LISTS(handlers);
+    BOTH_LISTS(trusted_headers);
+    BOTH_LISTS(trusted_proxies);
     return merged;
 }
 
@@ -249,6 +256,10 @@ const command_rec wap_directives[] = {
     FLAG("WSGIScriptReloading", script_reloading, "Off: scripts are not loaded again when they change"),
     FLAG("WSGIChunkedRequest", chunked_request, "On: request bodies of unknown length are accepted"),
     FLAG("WSGIEnableSendfile", enable_sendfile, "On: wsgi.file_wrapper may use the kernel's sendfile"),
+    AP_INIT_ITERATE("WSGITrustedProxyHeaders", wap_set_trusted_header, NULL, HTACCESS,
+                    "the header fields that are believed when a proxy tells about its client"),
+    AP_INIT_ITERATE("WSGITrustedProxies", wap_set_trusted_proxy, NULL, HTACCESS,
+                    "the addresses and networks of those proxies; default all"),
     FLAG("WSGIErrorOverride", error_override, "On: ErrorDocument replaces error responses of applications"),
     AP_INIT_TAKE1(
         "WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,

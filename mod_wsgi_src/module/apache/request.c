@@ -6,6 +6,8 @@
 #include "http_protocol.h"
 #include "http_request.h"
 
+#include "forwarded.h"
+
 /* Room for the head of an ordinary request; a larger one moves to the heap. */
 #define HEAD_SIZE 4096
 
@@ -182,6 +184,7 @@ int wap_request_prepare(request_rec *r, wap_request *request)
 
     static const wap_target_options nothing = {.pass_authorization = WAP_UNSET};
     split_path(r, &target);
+    target.forwarded = wap_forwarded_read(r, settings);
     target.script_reloading = settings->script_reloading != 0;
     wap_choose_target(r, handler ? &handler->options : note->alias ? &note->alias->options : &nothing, &target);
     if (handler)

@@ -53,6 +53,7 @@ typedef struct wap_target {
     const char *path_info; /* slashes collapsed */
     const char *root;      /* chroot of the group, taken off the front of paths; "" none */
     int pass_authorization, script_reloading;
+    const struct wap_forwarded *forwarded; /* what proxies said; NULL: nothing is asked of them */
 } wap_target;
 
 /* Fills the groups and the callable: options of alias or handler first, then the settings, %{...} expanded. */

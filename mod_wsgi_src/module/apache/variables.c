@@ -9,6 +9,7 @@
 #include "mod_ssl.h"
 
 #include "../python/run_request.h"
+#include "forwarded.h"
 #include "request.h"
 
 static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
@@ -145,12 +146,15 @@ static const char *request_method(const request_rec *r, const wap_settings *sett
     return "GET";
 }
 
-static int put_client(request_rec *r, wio_buf *buf)
+static int put_client(request_rec *r, wio_buf *buf, const char *behind)
 {
-    const char *host = ap_get_useragent_host(r, REMOTE_HOST, NULL), *identity = ap_get_remote_logname(r);
-    return PUT(buf, "REMOTE_ADDR", r->useragent_ip) | PUT_NUMBER(buf, "REMOTE_PORT", r->useragent_addr->port) |
-           PUT_GIVEN(buf, "REMOTE_HOST", host) | PUT_GIVEN(buf, "REMOTE_IDENT", identity) |
-           PUT_GIVEN(buf, "REMOTE_USER", r->user) | PUT_GIVEN(buf, "AUTH_TYPE", r->user ? r->ap_auth_type : NULL);
+    /* What httpd can find out about the peer says nothing about a client behind it. */
+    const char *host = behind ? NULL : ap_get_useragent_host(r, REMOTE_HOST, NULL);
+    const char *identity = behind ? NULL : ap_get_remote_logname(r);
+    return PUT(buf, "REMOTE_ADDR", behind ? behind : r->useragent_ip) |
+           PUT_NUMBER(buf, "REMOTE_PORT", r->useragent_addr->port) | PUT_GIVEN(buf, "REMOTE_HOST", host) |
+           PUT_GIVEN(buf, "REMOTE_IDENT", identity) | PUT_GIVEN(buf, "REMOTE_USER", r->user) |
+           PUT_GIVEN(buf, "AUTH_TYPE", r->user ? r->ap_auth_type : NULL);
 }
 
 static int put_redirect(request_rec *r, wio_buf *buf)
@@ -180,7 +184,8 @@ static int put_request(wap_request *request, const wap_target *target)
            put_request_uri(r, buf) | PUT_BYTES(buf, "SCRIPT_NAME", target->script_name, target->script_name_len) |
            PUT(buf, "PATH_INFO", target->path_info) |
            PUT_BYTES(buf, "mod_wsgi.script_name", target->script_name, target->script_name_len) |
-           PUT(buf, "mod_wsgi.path_info", target->path_info) | put_client(r, buf) | put_redirect(r, buf) |
+           PUT(buf, "mod_wsgi.path_info", target->path_info) |
+           put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_redirect(r, buf) |
            put_ids(r, buf);
 }
 
@@ -221,6 +226,8 @@ static int put_header(request_rec *r, wio_buf *buf, const wap_target *target, co
     /* HTTP_PROXY means something to many HTTP clients that an application may run. */
     if (IS(key, len, "HTTP_PROXY") || IS(key, len, "HTTP_PROXY_AUTHORIZATION"))
         return 0;
+    if (target->forwarded && !(value = wap_forwarded_header(target->forwarded, key, len, value)))
+        return 0;
     return put(buf, 0, key, len, value);
 }
 
@@ -235,6 +242,14 @@ static int put_headers(request_rec *r, wio_buf *buf, const wap_target *target)
     return failed;
 }
 
+/* What proxies said takes the place of what is there already. */
+static int put_forwarded(const wap_forwarded *forwarded, wio_buf *buf)
+{
+    return PUT_GIVEN(buf, "wsgi.url_scheme", forwarded->scheme) | PUT_GIVEN(buf, "HTTP_HOST", forwarded->host) |
+           PUT_GIVEN(buf, "SERVER_NAME", forwarded->name) | PUT_GIVEN(buf, "SERVER_PORT", forwarded->port) |
+           PUT_GIVEN(buf, "SCRIPT_NAME", forwarded->mount) | PUT_GIVEN(buf, "mod_wsgi.mount_point", forwarded->mount);
+}
+
 int wap_put_variables(wap_request *request, const wap_target *target)
 {
     wio_buf *buf = &request->head;
@@ -244,6 +259,8 @@ int wap_put_variables(wap_request *request, const wap_target *target)
     failed |= put_environment(request->r, buf);
     failed |= put_request(request, target);
     failed |= put_headers(request->r, buf, target);
+    if (target->forwarded)
+        failed |= put_forwarded(target->forwarded, buf);
     request->fields.vars_len = (uint32_t)(buf->len - WIO_HEAD_ROOM);
     return failed;
 }
