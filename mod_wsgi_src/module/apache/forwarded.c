@@ -82,8 +82,8 @@ static wio_proxies proxies_of(const wap_settings *settings)
     return list ? (wio_proxies){(const wio_network *)list->elts, list->nelts} : (wio_proxies){NULL, -1};
 }
 
-/* Whether the peer may speak for others. It is the peer as other modules of httpd see it: behind the PROXY protocol that
- * is already the client. */
+/* Whether the peer may speak for others. It is the peer as other modules of httpd see it: behind the PROXY protocol
+ * that is already the client. */
 static int is_trusted(const request_rec *r, const wio_proxies *proxies)
 {
     const apr_sockaddr_t *peer = r->useragent_addr;

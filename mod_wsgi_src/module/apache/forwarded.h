@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WSGITrustedProxyHeaders and WSGITrustedProxies: what a proxy says about the client, made into the variables that would
- * be there without the proxy. */
+/* WSGITrustedProxyHeaders and WSGITrustedProxies: what a proxy says about the client, made into the variables that
+ * would be there without the proxy. */
 #ifndef WSGI_APACHE_FORWARDED_H
 #define WSGI_APACHE_FORWARDED_H
 
@@ -26,8 +26,8 @@ typedef struct wap_forwarded {
 /* NULL when no header field is trusted here: then nothing is changed. Else memory of r->pool. */
 const wap_forwarded *wap_forwarded_read(request_rec *r, const wap_settings *settings);
 
-/* The value of a header field (its key is HTTP_...) as the application sees it: `value`, what is left of it, or NULL when
- * it does not see it. */
+/* The value of a header field (its key is HTTP_...) as the application sees it: `value`, what is left of it, or NULL
+ * when it does not see it. */
 const char *wap_forwarded_header(const wap_forwarded *forwarded, const char *key, apr_size_t len, const char *value);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What proxies say about a client: lists in header fields, each proxy adding at the right. They are read from the right,
- * since only that end comes from somebody we know; what a client wrote in front of it cannot change how that end is
- * understood. Pure functions; nothing is copied, the results point into the value. */
+/* What proxies say about a client: lists in header fields, each proxy adding at the right. They are read from the
+ * right, since only that end comes from somebody we know; what a client wrote in front of it cannot change how that
+ * end is understood. Pure functions; nothing is copied, the results point into the value. */
 #ifndef WSGI_TRANSPORT_FORWARDED_H
 #define WSGI_TRANSPORT_FORWARDED_H
 
