@@ -22,13 +22,14 @@
 #define MOST_CONNECTIONS     65536
 
 /* Says what is wrong on stderr and in the error log. Returns what a check that fails returns. */
-static int refuse(server_rec *s, const char *where, const char *format, ...)
+static int refuse(server_rec *s, const char *code, const char *where, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     const char *text = apr_pvsprintf(s->process->pconf, format, args);
     va_end(args);
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, s, "%s%s%s", where ? where : "", where ? ": " : "", text);
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_CRIT, 0, s, "%s%s%s%s", code, where ? where : "", where ? ": " : "",
+                 text);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -91,13 +92,14 @@ static int complete_identity(apr_pool_t *pconf, wap_group *definition, server_re
         group->gid = ap_unixd_config.group_id;
     if (geteuid() != 0) {
         if (definition->user_given && group->uid != geteuid())
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server,
-                         "%s: WSGIDaemonProcess %s: user= has no effect, since the server is not started as root",
-                         definition->where, group->name);
+            ap_log_error(
+                APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server,
+                MWS(4011) "%s: WSGIDaemonProcess %s: user= has no effect, since the server is not started as root",
+                definition->where, group->name);
         return OK;
     }
     if (group->uid == 0)
-        return refuse(main_server, definition->where,
+        return refuse(main_server, MWS(4012), definition->where,
                       "WSGIDaemonProcess %s would run as root: give it user=, or the server a User", group->name);
     user = getpwuid(group->uid);
     if (!group->user_name && user)
@@ -127,7 +129,8 @@ static int complete_group(apr_pool_t *pconf, wap_group *definition, server_rec *
     if (!group->python_home)
         group->python_home = process->python_home;
     else if (wpy_check_home(group->python_home, reason, sizeof reason))
-        return refuse(main_server, definition->where, "WSGIDaemonProcess %s: python-home: %s", group->name, reason);
+        return refuse(main_server, MWS(4013), definition->where, "WSGIDaemonProcess %s: python-home: %s", group->name,
+                      reason);
     return complete_identity(pconf, definition, main_server);
 }
 
@@ -177,14 +180,15 @@ static int complete_imports(apr_pool_t *pconf, server_rec *main_server)
     for (int i = 0; i < process->imports->nelts; i++) {
         const wap_import *import = &APR_ARRAY_IDX(process->imports, i, wap_import);
         if (*import->process_group && !wap_find_group(import->server, import->process_group))
-            status = refuse(main_server, import->where,
+            status = refuse(main_server, MWS(4014), import->where,
                             "%s is to be loaded in process group \"%s\", which no WSGIDaemonProcess that this virtual "
                             "host may use defines",
                             import->script.path, import->process_group);
     }
     process->embedded_imports = collect_imports(pconf, "", &process->n_embedded_imports);
     if (process->restrict_embedded && process->n_embedded_imports)
-        status = refuse(main_server, NULL, "%s is to be loaded in embedded mode, which WSGIRestrictEmbedded On forbids",
+        status = refuse(main_server, MWS(4015), NULL,
+                        "%s is to be loaded in embedded mode, which WSGIRestrictEmbedded On forbids",
                         process->embedded_imports[0].path);
     for (int i = 0; i < process->groups->nelts; i++) {
         wdm_group *group = &APR_ARRAY_IDX(process->groups, i, wap_group *)->group;
@@ -202,7 +206,7 @@ static int complete_socket_prefix(apr_pool_t *pconf, server_rec *main_server)
     if (!process->socket_prefix)
         process->socket_prefix = ap_runtime_dir_relative(pconf, "wsgi");
     if (process->groups->nelts && strlen(process->socket_prefix) + SOCKET_SUFFIX_LENGTH > room)
-        return refuse(main_server, NULL,
+        return refuse(main_server, MWS(4016), NULL,
                       "WSGISocketPrefix: \"%s\" is too long: a socket's name has at most %d characters, "
                       "%d of which must stay free; choose a shorter directory",
                       process->socket_prefix, (int)room, (int)SOCKET_SUFFIX_LENGTH);
@@ -236,7 +240,7 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     number_vhosts(pconf, main_server);
     log_notes(main_server);
     if (wpy_check_home(process->python_home, reason, sizeof reason))
-        return refuse(main_server, NULL, "%s%s", process->python_home ? "WSGIPythonHome: " : "", reason);
+        return refuse(main_server, MWS(4010), NULL, "%s%s", process->python_home ? "WSGIPythonHome: " : "", reason);
     status = complete_groups(pconf, main_server);
     if (status == OK)
         status = complete_imports(pconf, main_server);

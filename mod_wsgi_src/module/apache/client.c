@@ -46,7 +46,7 @@ int wap_client_choose(const wap_pool *pool)
 static int unavailable(request_rec *r, const wap_pool *pool, const char *why)
 {
     if (!wap_pools_stopping())
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "request %s: daemon group '%s' cannot serve it: %s",
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, MWS(4021) "request %s: daemon group '%s' cannot serve it: %s",
                       wap_request_id(r), pool->group->name, why);
     apr_table_setn(r->err_headers_out, "Retry-After", "1");
     return HTTP_SERVICE_UNAVAILABLE;
@@ -147,7 +147,8 @@ int wap_client_run(wap_request *request)
     wap_relay relay;
 
     if (!pool) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, "daemon group '%s' was not started", request->group->name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request->r, MWS(4022) "daemon group '%s' was not started",
+                      request->group->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     int status = take_inline_body(request);

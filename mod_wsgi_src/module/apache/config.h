@@ -10,6 +10,7 @@
 #include "http_log.h"
 
 #include "../daemon/config.h"
+#include "../transport/message.h"
 
 /* The build hides every symbol but this one, which httpd looks up by name. */
 #pragma GCC visibility push(default)

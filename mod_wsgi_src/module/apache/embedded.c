@@ -79,7 +79,7 @@ static int start_python(void)
 
     describe(&config);
     if (wpy_start(&config, reason, sizeof reason) < 0) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, child.main_server, "Python cannot be started: %s", reason);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, child.main_server, MWS(4031) "Python cannot be started: %s", reason);
         return -1;
     }
     for (int i = 0; i < process->n_embedded_imports; i++)
@@ -126,7 +126,8 @@ static void start_locked(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         child.state = FAILED;
-        ap_log_error(APLOG_MARK, APLOG_CRIT, failed, child.main_server, "Python cannot be started: no thread for it");
+        ap_log_error(APLOG_MARK, APLOG_CRIT, failed, child.main_server,
+                     MWS(4032) "Python cannot be started: no thread for it");
         return;
     }
     child.state = STARTING;

@@ -89,7 +89,7 @@ static void hear_of_manager(int reason, void *data, apr_wait_t status)
     if (!now_serving || manager->generation != now_serving->config.generation || mpm_state == AP_MPMQ_STOPPING)
         return;
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, now_serving->server,
-                 "manager %ld of the WSGI daemons died: starting another", (long)manager->proc.pid);
+                 MWS(4041) "manager %ld of the WSGI daemons died: starting another", (long)manager->proc.pid);
     start_manager(now_serving);
 }
 
@@ -112,7 +112,7 @@ static void start_manager(current *c)
     c->started_us = wio_now_us();
     pid_t pid = wdm_manager_start(c->generation, &c->title);
     if (pid < 0) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, c->server, "cannot fork the manager of the WSGI daemons");
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, c->server, MWS(4042) "cannot fork the manager of the WSGI daemons");
         return;
     }
     if (list->n < MOST_MANAGERS) {
@@ -202,7 +202,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     c->pconf = pconf;
     c->generation = wdm_generation_new(&c->config, error, sizeof error);
     if (!c->generation) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "%s", error);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, MWS(4043) "the WSGI daemons cannot be prepared: %s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (s->process->argc > 0) {
@@ -237,7 +237,7 @@ static void child_init(apr_pool_t *pool, server_rec *s)
     if (now_serving->generation->owner != getpid()) /* with -X the parent is its own child */
         wdm_generation_in_child(now_serving->generation);
     if (wap_pools_init(now_serving->generation) < 0)
-        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, "no memory for connections to the WSGI daemons");
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, s, MWS(4044) "no memory for connections to the WSGI daemons");
 }
 
 /* Runs before httpd joins its worker threads, which may wait for daemons. On a graceful end they may; else httpd has

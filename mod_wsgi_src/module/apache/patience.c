@@ -62,8 +62,8 @@ static int withdraw(wap_relay *relay)
 static wap_verdict time_out(wap_relay *relay, const char *what, int64_t us)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r,
-                  "request %s: daemon group '%s': %s within %d s (%u requests are in "
-                  "flight on process %u)",
+                  MWS(4051) "request %s: daemon group '%s': %s within %d s (%u requests are in "
+                            "flight on process %u)",
                   wap_request_id(relay->r), relay->pool->group->name, what, (int)(us / SECOND),
                   wio_board_inflight(relay->pool->board, relay->conn->process), relay->conn->process);
     relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_GATEWAY_TIME_OUT;
@@ -127,8 +127,8 @@ wap_verdict wap_relay_lost(wap_relay *relay)
         explain(relay, why, sizeof why);
     }
     ap_log_rerror(APLOG_MARK, wap_pools_stopping() ? APLOG_INFO : APLOG_ERR, 0, relay->r,
-                  "request %s: lost by daemon group '%s' %s: %s", wap_request_id(relay->r), relay->pool->group->name,
-                  relay->reply.started ? "during its response" : "before its response", why);
+                  MWS(4052) "request %s: lost by daemon group '%s' %s: %s", wap_request_id(relay->r),
+                  relay->pool->group->name, relay->reply.started ? "during its response" : "before its response", why);
     relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_BAD_GATEWAY;
     return WAP_ENDED;
 }

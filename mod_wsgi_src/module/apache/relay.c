@@ -37,8 +37,8 @@ static wap_verdict end_with(wap_relay *relay, int status)
 static wap_verdict nonsense(wap_relay *relay, const char *what)
 {
     wio_board_withdraw(relay->pool->board, relay->conn->word, relay->id);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, "request %s: daemon group '%s' sent %s", wap_request_id(relay->r),
-                  relay->pool->group->name, what);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, MWS(4061) "request %s: daemon group '%s' sent %s",
+                  wap_request_id(relay->r), relay->pool->group->name, what);
     return end_with(relay, relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_BAD_GATEWAY);
 }
 
@@ -201,8 +201,8 @@ static wap_verdict take_response(wap_relay *relay, uint32_t len)
         return nonsense(relay, "a response head that makes no sense");
     if (oversized(relay, &head, len, &field)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r,
-                      "response refused: header field '%.100s' of %u bytes is longer than the "
-                      "header-buffer-size of daemon group '%s'",
+                      MWS(4062) "response refused: header field '%.100s' of %u bytes is longer than the "
+                                "header-buffer-size of daemon group '%s'",
                       field.key, (unsigned)field.value_len, relay->pool->group->name);
         return end_with(relay, HTTP_INTERNAL_SERVER_ERROR);
     }

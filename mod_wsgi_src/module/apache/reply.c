@@ -43,9 +43,9 @@ static int is_hop_by_hop(const char *name)
     return 0;
 }
 
-static int refuse(wap_reply *reply, const char *reason, const char *name)
+static int refuse(wap_reply *reply, const char *code, const char *reason, const char *name)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, reply->r, "response refused: %s: %s", reason, name);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, reply->r, "%sresponse refused: %s: %s", code, reason, name);
     apr_table_clear(reply->r->headers_out);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -72,9 +72,9 @@ static int take_field(wap_reply *reply, const wio_pair *field)
         }
         if (!ap_cstr_casecmp(field->key, "Content-Length")) {
             if (reply->has_length)
-                return refuse(reply, "more than one Content-Length", field->value);
+                return refuse(reply, MWS(4071), "more than one Content-Length", field->value);
             if (read_length(field->value, &length))
-                return refuse(reply, "Content-Length is not a number", field->value);
+                return refuse(reply, MWS(4072), "Content-Length is not a number", field->value);
             ap_set_content_length(r, length);
             reply->has_length = 1;
             return OK;
@@ -85,7 +85,7 @@ static int take_field(wap_reply *reply, const wio_pair *field)
     case 't':
     case 'u':
         if (is_hop_by_hop(field->key))
-            return refuse(reply, "hop-by-hop header field", field->key);
+            return refuse(reply, MWS(4073), "hop-by-hop header field", field->key);
         break;
     case 'w':
         if (!ap_cstr_casecmp(field->key, "WWW-Authenticate")) {
@@ -138,14 +138,14 @@ int wap_reply_head(wap_reply *reply, const wio_head *head)
     int more, status = OK;
 
     if (head->status < 200)
-        return refuse(reply, "not a final status", head->reason);
+        return refuse(reply, MWS(4074), "not a final status", head->reason);
     ap_set_content_type(r, NULL);
     while (status == OK && (more = wio_pair_next(&cursor, &field)) > 0)
         status = take_field(reply, &field);
     if (status != OK)
         return status;
     if (more < 0)
-        return refuse(reply, "malformed head", head->reason);
+        return refuse(reply, MWS(4075), "malformed head", head->reason);
 
     set_status(r, head);
     divert(reply);

@@ -42,13 +42,13 @@ static int refuse(request_rec *r, int status, const char *reason)
 static int check_script(request_rec *r, const wap_note *note)
 {
     if (!note->alias && !(ap_allow_options(r) & OPT_EXECCGI))
-        return refuse(r, HTTP_FORBIDDEN, "Options ExecCGI is off in this directory");
+        return refuse(r, HTTP_FORBIDDEN, MWS(4081) "Options ExecCGI is off in this directory");
     if (r->finfo.filetype == APR_NOFILE)
-        return refuse(r, HTTP_NOT_FOUND, "script not found or unable to stat");
+        return refuse(r, HTTP_NOT_FOUND, MWS(4082) "script not found or unable to stat");
     if (r->finfo.filetype == APR_DIR)
-        return refuse(r, HTTP_FORBIDDEN, "attempt to invoke a directory as a script");
+        return refuse(r, HTTP_FORBIDDEN, MWS(4083) "attempt to invoke a directory as a script");
     if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info && *r->path_info)
-        return refuse(r, HTTP_NOT_FOUND, "AcceptPathInfo off disallows user's path");
+        return refuse(r, HTTP_NOT_FOUND, MWS(4084) "AcceptPathInfo off disallows user's path");
     return OK;
 }
 
@@ -65,7 +65,8 @@ static int prepare_body(request_rec *r, const wap_settings *settings, wio_reques
     apr_off_t limit = ap_get_limit_req_body(r);
     if (limit > 0 && r->remaining > limit) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "request body of %" APR_OFF_T_FMT " bytes is larger than LimitRequestBody %" APR_OFF_T_FMT,
+                      MWS(4085) "request body of %" APR_OFF_T_FMT
+                                " bytes is larger than LimitRequestBody %" APR_OFF_T_FMT,
                       r->remaining, limit);
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
@@ -111,8 +112,8 @@ static int choose_process(request_rec *r, wap_target *target, const wdm_group **
 {
     const char *name = target->process_group;
     if (!is_allowed(target->settings, name)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "process group \"%s\" is not among those of WSGIRestrictProcess",
-                      name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      MWS(4086) "process group \"%s\" is not among those of WSGIRestrictProcess", name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     *group = NULL;
@@ -120,18 +121,19 @@ static int choose_process(request_rec *r, wap_target *target, const wdm_group **
     if (!*name) {
         if (!wap_process_config()->restrict_embedded)
             return OK;
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "WSGIRestrictEmbedded is On and no WSGIProcessGroup applies to %s",
-                      r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      MWS(4087) "WSGIRestrictEmbedded is On and no WSGIProcessGroup applies to %s", r->uri);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     const wap_group *found = wap_find_group(r->server, name);
     if (!found) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "no WSGIDaemonProcess defines the process group \"%s\" for this virtual host", name);
+                      MWS(4088) "no WSGIDaemonProcess defines the process group \"%s\" for this virtual host", name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (found->group.threads == 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "process group \"%s\" has threads=0: it takes no requests", name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, MWS(4089) "process group \"%s\" has threads=0: it takes no requests",
+                      name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     *group = &found->group;
@@ -147,8 +149,8 @@ static int check_root(request_rec *r, const wap_target *target)
     apr_size_t len = strlen(target->root);
     if (!strncmp(script, target->root, len) && (!len || script[len] == '/'))
         return OK;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "script %s is outside of chroot=%s of its process group", script,
-                  target->root);
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, MWS(4090) "script %s is outside of chroot=%s of its process group",
+                  script, target->root);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -200,7 +202,7 @@ int wap_request_prepare(request_rec *r, wap_request *request)
     wio_buf_init(&request->head, apr_palloc(r->pool, HEAD_SIZE), HEAD_SIZE);
     request->head.len = WIO_HEAD_ROOM;
     if (wap_put_variables(request, &target) < 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_CRIT, 0, r, "no memory for the variables of a request");
+        ap_log_rerror(APLOG_MARK, APLOG_CRIT, 0, r, MWS(4091) "no memory for the variables of a request");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -46,7 +46,7 @@ static void end(manager *m, const char *why)
 {
     if (m->table.ending)
         return;
-    wdm_log(m->generation->config, 0, WPY_LOG_INFO, "manager %ld of generation %u ends: %s", (long)getpid(),
+    wdm_log(m->generation->config, 0, WPY_LOG_INFO, MWS(3011) "manager %ld of generation %u ends: %s", (long)getpid(),
             m->generation->config->generation, why);
     wdm_table_end(&m->table);
 }

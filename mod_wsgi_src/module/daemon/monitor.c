@@ -38,9 +38,10 @@ static void watch_requests(wdm_process *process, int64_t now)
         ended++;
         wdm_connections_give_up(process);
         wdm_log(process->config, worker->exchange.request.vhost, WPY_LOG_ERROR,
-                "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its client gets an "
-                "error "
-                "and the process is replaced; the Python stacks follow",
+                MWS(3021) "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its "
+                          "client gets an "
+                          "error "
+                          "and the process is replaced; the Python stacks follow",
                 (long)getpid(), group->name, group->request_timeout);
     }
     if (ended) {
@@ -62,11 +63,11 @@ static void watch_gil(wdm_process *process, int64_t now, int64_t *had_us)
     }
     if (!due(*had_us, group->deadlock_timeout, now))
         return;
-    wdm_log(
-        process->config, group->vhost, WPY_LOG_CRIT,
-        "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it ends; the Python "
-        "stacks follow",
-        (long)getpid(), group->name, group->deadlock_timeout);
+    wdm_log(process->config, group->vhost, WPY_LOG_CRIT,
+            MWS(3022) "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it "
+                      "ends; the Python "
+                      "stacks follow",
+            (long)getpid(), group->name, group->deadlock_timeout);
     wpy_dump_stacks();
     atomic_store(&process->reason, WIO_EXIT_DEADLOCK);
     wdm_process_exit(process);
@@ -79,8 +80,8 @@ static void watch_start(wdm_process *process, int64_t now)
     if (!due(process->start_us, group->startup_timeout, now))
         return;
     wdm_log(process->config, group->vhost, WPY_LOG_ERROR,
-            "daemon process %ld of group '%s' was not ready within startup-timeout=%d s: it ends", (long)getpid(),
-            group->name, group->startup_timeout);
+            MWS(3023) "daemon process %ld of group '%s' was not ready within startup-timeout=%d s: it ends",
+            (long)getpid(), group->name, group->startup_timeout);
     atomic_store(&process->reason, WIO_EXIT_START_FAILED);
     wdm_process_exit(process);
 }
@@ -96,7 +97,7 @@ static void watch_idleness(wdm_process *process, int64_t now)
         if (atomic_load(&process->workers[i].request_us))
             return;
     wdm_log(process->config, group->vhost, WPY_LOG_INFO,
-            "daemon process %ld of group '%s' was idle for %d s: it is replaced", (long)getpid(), group->name,
+            MWS(3024) "daemon process %ld of group '%s' was idle for %d s: it is replaced", (long)getpid(), group->name,
             group->inactivity_timeout);
     wdm_process_leave(process, WIO_EXIT_INACTIVITY);
 }

@@ -34,7 +34,8 @@ _Noreturn void wdm_process_exit(wdm_process *process)
 
 static _Noreturn void fail_start(wdm_process *process, const char *error)
 {
-    wdm_log(process->config, process->group->vhost, WPY_LOG_CRIT, "daemon process %ld: %s", (long)getpid(), error);
+    wdm_log(process->config, process->group->vhost, WPY_LOG_CRIT, MWS(3031) "daemon process %ld: %s", (long)getpid(),
+            error);
     atomic_store(&process->reason, WIO_EXIT_START_FAILED);
     wdm_process_exit(process);
 }
@@ -300,7 +301,7 @@ static int wait_for_end(wdm_process *process)
             if (ending.stopping)
                 return busy;
             wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                    "daemon process %ld of group '%s': %d requests still run after its graceful-timeout",
+                    MWS(3032) "daemon process %ld of group '%s': %d requests still run after its graceful-timeout",
                     (long)getpid(), process->group->name, busy);
             stop(process, &ending);
         }
@@ -317,8 +318,8 @@ static _Noreturn void finish(wdm_process *process)
     wio_ready_wake(process->ready);
     if (busy > 0 || wdm_workers_join(process) < 0) {
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                "daemon process %ld of group '%s' ends without Python's shutdown: a request still runs", (long)getpid(),
-                process->group->name);
+                MWS(3033) "daemon process %ld of group '%s' ends without Python's shutdown: a request still runs",
+                (long)getpid(), process->group->name);
         wdm_process_exit(process);
     }
     wpy_stop();

@@ -14,6 +14,7 @@
 
 #include "../transport/board.h"
 #include "../transport/frame.h"
+#include "../transport/message.h"
 #include "config.h"
 
 typedef struct wdm_seat { /* the place of one daemon process; its holder changes */

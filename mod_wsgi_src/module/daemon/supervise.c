@@ -73,7 +73,7 @@ static void settle(wdm_table *table, uint32_t group, uint32_t seat)
 static void start_failed(wdm_table *table, uint32_t group, uint32_t seat, const char *what)
 {
     wdm_log(table->generation->config, group_of(table, group)->vhost, WPY_LOG_ERROR,
-            "daemon group '%s': cannot %s: %s; tries again in a second", group_of(table, group)->name, what,
+            MWS(3041) "daemon group '%s': cannot %s: %s; tries again in a second", group_of(table, group)->name, what,
             strerror(errno));
     table->plans[group][seat].start_at_us = wio_now_us() + SECOND;
 }
@@ -219,8 +219,8 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
     atomic_store(&record->exit_pid, (uint32_t)daemon->pid); /* last: who sees it sees the others */
 
     wdm_describe_exit(reason, detail, why, sizeof why);
-    wdm_log(table->generation->config, group->vhost, level, "daemon process %ld of group '%s' %s", (long)daemon->pid,
-            group->name, why);
+    wdm_log(table->generation->config, group->vhost, level, MWS(3042) "daemon process %ld of group '%s' %s",
+            (long)daemon->pid, group->name, why);
 }
 
 static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t reason)
@@ -235,10 +235,11 @@ static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t rea
     } else if (daemon->state != WIO_PROCESS_DRAINING) {
         plan->quick_deaths++;
         if (plan->quick_deaths == PATIENT_DEATHS + 1)
-            wdm_log(table->generation->config, group->vhost, WPY_LOG_CRIT,
-                    "daemon group '%s': process %u %s %d times in a row; it is tried again with growing pauses",
-                    group->name, daemon->seat,
-                    reason == WIO_EXIT_START_FAILED ? "could not start" : "died at its start", plan->quick_deaths);
+            wdm_log(
+                table->generation->config, group->vhost, WPY_LOG_CRIT,
+                MWS(3043) "daemon group '%s': process %u %s %d times in a row; it is tried again with growing pauses",
+                group->name, daemon->seat, reason == WIO_EXIT_START_FAILED ? "could not start" : "died at its start",
+                plan->quick_deaths);
     }
 }
 
@@ -311,8 +312,8 @@ int64_t wdm_table_run(wdm_table *table, int64_t limit_us)
         wdm_daemon *daemon = &table->daemons[i];
         if (daemon->kill_at_us && daemon->kill_at_us <= now) {
             const wdm_group *group = group_of(table, daemon->group);
-            wdm_log(config, group->vhost, WPY_LOG_ERROR, "daemon process %ld of group '%s' does not end: killed",
-                    (long)daemon->pid, group->name);
+            wdm_log(config, group->vhost, WPY_LOG_ERROR,
+                    MWS(3044) "daemon process %ld of group '%s' does not end: killed", (long)daemon->pid, group->name);
             kill(daemon->pid, SIGKILL);
             daemon->kill_at_us = now + KILL_SLACK;
         }

@@ -52,7 +52,7 @@ static int check_hello(const wdm_process *process, wdm_exchange *x, int fd)
     if (hello.magic != WIO_MAGIC || hello.version != WIO_PROTOCOL_VERSION || hello.order != WIO_ORDER ||
         hello.generation != process->config->generation || !same_token(hello.token, process->generation->token)) {
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                "daemon group '%s': refused a connection that is not from this server", process->group->name);
+                MWS(3051) "daemon group '%s': refused a connection that is not from this server", process->group->name);
         return -1;
     }
     return (int)size;
@@ -180,7 +180,7 @@ static void accept_one(wdm_process *process)
         return;
     if (wio_peer_uid(fd, &uid) < 0 || (uid != process->generation->client_uid && uid != 0)) {
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                "daemon group '%s': refused a connection of another user", process->group->name);
+                MWS(3052) "daemon group '%s': refused a connection of another user", process->group->name);
         close(fd);
         return;
     }
@@ -193,8 +193,9 @@ static void accept_one(wdm_process *process)
 static _Noreturn void lose_descriptors(wdm_process *process)
 {
     wdm_log(process->config, process->group->vhost, WPY_LOG_CRIT,
-            "daemon process %ld of group '%s': descriptors of the server were closed (%s), by the application most "
-            "likely: it ends",
+            MWS(3053) "daemon process %ld of group '%s': descriptors of the server were closed (%s), by the "
+                      "application most "
+                      "likely: it ends",
             (long)getpid(), process->group->name, strerror(errno));
     _exit(EXIT_FAILURE);
 }

@@ -16,6 +16,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "../transport/message.h"
+
 typedef struct wpy_channel wpy_channel;
 
 typedef enum wpy_outcome {

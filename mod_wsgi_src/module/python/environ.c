@@ -80,7 +80,7 @@ static wpy_template *new_template(wpy_thread *thread, const wpy_request *request
     wpy_template *tmpl;
     wpy_choice choice;
     if (wpy_choice_read(request, &choice)) {
-        wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: the request's variables are malformed or name no script");
+        wpy_log(0, WPY_LOG_ERROR, MWS(2011) "the request's variables are malformed or name no script");
         return NULL;
     }
     tmpl = calloc(1, sizeof *tmpl);

@@ -232,7 +232,7 @@ static int make_interp(wpy_thread *thread, wpy_interp *interp)
     interp->py = PyThreadState_GetInterpreter(interp->base);
     failed = wpy_setup(interp);
     if (failed) {
-        wpy_log_exception("mod_wsgi: a sub-interpreter could not be set up:");
+        wpy_log_exception(MWS(2021) "a sub-interpreter could not be set up:");
         clear_objects(interp);
         wpy_end_interpreter(interp->base, main_state);
     }
@@ -265,8 +265,8 @@ wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name)
     pthread_mutex_unlock(&table.lock);
     if (!interp) {
         wpy_log(0, WPY_LOG_ERROR,
-                "mod_wsgi: no room for a sub-interpreter '%s': this process has %d application groups; "
-                "let WSGIApplicationGroup name fewer, or %%{GLOBAL}",
+                MWS(2022) "no room for a sub-interpreter '%s': this process has %d application groups; "
+                          "let WSGIApplicationGroup name fewer, or %%{GLOBAL}",
                 name, WPY_MAX_INTERPRETERS);
         return NULL;
     }
@@ -280,7 +280,7 @@ wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name)
     pthread_mutex_unlock(&table.lock);
     if (!failed)
         return interp;
-    wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: sub-interpreter '%s' could not be made", name);
+    wpy_log(0, WPY_LOG_ERROR, MWS(2023) "sub-interpreter '%s' could not be made", name);
     free_record(interp);
     return NULL;
 }
@@ -392,9 +392,9 @@ static int run_exit_callbacks(void)
 static void say_goodbye(void)
 {
     if (join_threads())
-        wpy_log_exception("mod_wsgi: an interpreter ends; its threads could not be joined:");
+        wpy_log_exception(MWS(2024) "an interpreter ends; its threads could not be joined:");
     if (run_exit_callbacks())
-        wpy_log_exception("mod_wsgi: an interpreter ends; an exit callback raised an exception:");
+        wpy_log_exception(MWS(2025) "an interpreter ends; an exit callback raised an exception:");
 }
 
 /* Ends a sub-interpreter, unless it has threads left: Python would abort then. GIL held, before and after with

@@ -32,7 +32,7 @@ static PyObject *base_module(const char *name)
     if (PyErr_ExceptionMatches(PyExc_ModuleNotFoundError)) {
         PyErr_Clear();
     } else {
-        wpy_log_exception("mod_wsgi: a module that applications may import raised an exception; ours takes its place:");
+        wpy_log_exception(MWS(2031) "a module that applications may import raised an exception; ours takes its place:");
     }
     module = PyImport_AddModule(name);
     return module ? wpy_new_ref(module) : NULL;

@@ -27,7 +27,7 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
     if (call->client_gone && PyErr_ExceptionMatches(PyExc_OSError)) {
         PyErr_Clear(); /* write() said so to the application: nobody's mistake */
     } else {
-        snprintf(intro, sizeof intro, "mod_wsgi: %s '%s' raised an exception:", what, script);
+        snprintf(intro, sizeof intro, MWS(2041) "%s '%s' raised an exception:", what, script);
         wpy_log_exception(intro);
     }
     call->failed = 1;
@@ -184,7 +184,7 @@ static void close_body(wpy_call *call, PyObject *body, const char *script)
     }
     result = close ? PyObject_CallNoArgs(close) : NULL;
     if (!result) {
-        snprintf(intro, sizeof intro, "mod_wsgi: close() of the response of '%s' raised an exception:", script);
+        snprintf(intro, sizeof intro, MWS(2042) "close() of the response of '%s' raised an exception:", script);
         wpy_log_exception(intro);
     }
     Py_XDECREF(result);
@@ -210,7 +210,7 @@ static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
     Py_DECREF(globals);
     if (!callable) {
         PyErr_Clear();
-        wpy_log(1, WPY_LOG_ERROR, "mod_wsgi: the script '%s' defines no '%s'", tmpl->target->path, tmpl->callable_name);
+        wpy_log(1, WPY_LOG_ERROR, MWS(2043) "the script '%s' defines no '%s'", tmpl->target->path, tmpl->callable_name);
         call->failed = 1;
         call->failure = 404;
     }
@@ -259,7 +259,7 @@ static void conclude(wpy_call *call, int64_t started_us)
 {
     struct iovec block = {call->thread->small, call->small_len};
     if (wpy_runtime_forked()) {
-        wpy_log(0, WPY_LOG_WARNING, "mod_wsgi: a process that the application forked came back to the server; it ends");
+        wpy_log(0, WPY_LOG_WARNING, MWS(2044) "a process that the application forked came back to the server; it ends");
         _exit(0);
     }
     if (call->failed) {
@@ -275,13 +275,13 @@ static void conclude(wpy_call *call, int64_t started_us)
     }
     if (call->surplus)
         wpy_log(0, WPY_LOG_WARNING,
-                "mod_wsgi: the application gave more bytes than its Content-Length of %lld: the "
-                "surplus was dropped",
+                MWS(2045) "the application gave more bytes than its Content-Length of %lld: the "
+                          "surplus was dropped",
                 (long long)call->content_length);
     if (call->sent < call->content_length && !call->bodyless && !call->head_request) {
         wpy_log(0, WPY_LOG_ERROR,
-                "mod_wsgi: the application gave %lld bytes, less than its Content-Length of %lld: the "
-                "connection is cut",
+                MWS(2046) "the application gave %lld bytes, less than its Content-Length of %lld: the "
+                          "connection is cut",
                 (long long)call->sent, (long long)call->content_length);
         finish(call, WPY_TRUNCATED, 0, WIO_ABORT_SHORT, started_us);
         return;

@@ -142,7 +142,7 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
     runtime.first = PyThreadState_Get();
     failed = wpy_interps_start();
     if (failed) {
-        wpy_log_exception("mod_wsgi: the main interpreter could not be set up:");
+        wpy_log_exception(MWS(2051) "the main interpreter could not be set up:");
         snprintf(error, size, "Python started, but could not be set up; the lines before say why");
     }
     PyEval_SaveThread();
@@ -163,13 +163,13 @@ static int script_raised(const char *path)
         code = PyObject_GetAttrString(error, "code");
         failed = code != Py_None && !(code && PyLong_Check(code) && PyLong_AsLong(code) == 0);
         if (failed && code)
-            wpy_log(1, WPY_LOG_ERROR, "mod_wsgi: the service script '%s' exited with a failure", path);
+            wpy_log(1, WPY_LOG_ERROR, MWS(2052) "the service script '%s' exited with a failure", path);
         PyErr_Clear();
         Py_XDECREF(code);
         Py_DECREF(error);
         return failed ? -1 : 1;
     }
-    snprintf(intro, sizeof intro, "mod_wsgi: loading the script '%s' raised an exception:", path);
+    snprintf(intro, sizeof intro, MWS(2053) "loading the script '%s' raised an exception:", path);
     wpy_log_exception(intro);
     return -1;
 }
@@ -211,7 +211,7 @@ void wpy_stop(void)
         state = PyThreadState_Get();
     }
     if (wpy_interps_stop(state)) {
-        wpy_log(1, WPY_LOG_INFO, "mod_wsgi: Python is left as it is, since a thread still uses it");
+        wpy_log(1, WPY_LOG_INFO, MWS(2054) "Python is left as it is, since a thread still uses it");
         PyEval_SaveThread();
         return;
     }
@@ -290,7 +290,7 @@ static void log_stacks(void)
     if (bytes)
         wpy_log_text(1, WPY_LOG_ERROR, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
     else
-        wpy_log_exception("mod_wsgi: the Python stacks could not be read:");
+        wpy_log_exception(MWS(2055) "the Python stacks could not be read:");
     Py_XDECREF(bytes);
     Py_XDECREF(done);
     Py_XDECREF(scope);
@@ -302,5 +302,5 @@ void wpy_dump_stacks(void)
 {
     static void (*stacks)(void) = log_stacks;
     if (with_gil(&stacks, STACKS_WAIT_MS))
-        wpy_log(0, WPY_LOG_ERROR, "mod_wsgi: no Python stacks: the GIL could not be had within %d ms", STACKS_WAIT_MS);
+        wpy_log(0, WPY_LOG_ERROR, MWS(2056) "no Python stacks: the GIL could not be had within %d ms", STACKS_WAIT_MS);
 }

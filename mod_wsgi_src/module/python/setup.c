@@ -227,8 +227,8 @@ static PyObject *ignore_signal(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_UnpackTuple(args, "signal", 2, 2, &number, &handler))
         return NULL;
-    wpy_log_stack(WPY_LOG_WARNING, "mod_wsgi: a signal handler of the application is not installed, since the server "
-                                   "needs the signals (WSGIRestrictSignal Off allows it); asked for by:");
+    wpy_log_stack(WPY_LOG_WARNING, MWS(2061) "a signal handler of the application is not installed, since the server "
+                                             "needs the signals (WSGIRestrictSignal Off allows it); asked for by:");
     return wpy_new_ref(handler);
 }
 

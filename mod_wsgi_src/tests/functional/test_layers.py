@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four floors of the module: an include only points downwards, and each foreign interface stays on its floor."""
+"""What the module's sources keep to: an include only points downwards, each foreign interface stays on its floor, and
+every message for the log has its code."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "reference"))
+
+import messages
+import pages
+import tables
 
 MODULE = Path(__file__).resolve().parents[2] / "module"
 FLOORS = ["transport", "python", "daemon", "apache"]
@@ -16,6 +24,19 @@ MAX_FUNCTION_LINES = 80
 SOURCES = sorted(path for floor in FLOORS for path in (MODULE / floor).glob("*.[ch]"))
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 APACHE_HEADER = re.compile(r"^(httpd|http_|ap_|apr|util_|mod_|mpm_|unixd|scoreboard)")
+
+# Calls that pass on what has its code already, or is a line of the application.
+PASSED_ON = {
+    ("apache/check.c", '"%s%s%s%s", code, where ? where : "", where ? ": " : "", text'),
+    ("apache/check.c", '"%.*s", (int)len, text'),
+    ("apache/embedded.c", '"%.*s", (int)len, text'),
+    ("apache/reply.c", '"%sresponse refused: %s: %s", code, reason, name'),
+    ("apache/request.c", '"%s: %s", reason, r->filename ? r->filename : r->uri'),
+    ("python/log.c", '"%s", intro'),
+    ("python/log.c", '"%s: %s (its traceback could not be formatted)", intro, Py_TYPE(value)->tp_name'),
+    ("python/run_request.c", "intro"),
+    ("python/runtime.c", "intro"),
+}
 
 
 def includes(path: Path) -> list[tuple[str, str]]:
@@ -76,3 +97,26 @@ def test_functions_are_short(path: Path) -> None:
 def test_sources_name_their_licence() -> None:
     missing = [str(p) for p in SOURCES if "SPDX-License-Identifier: Apache-2.0" not in p.read_text().split("\n", 1)[0]]
     assert not missing
+
+
+def test_every_message_has_a_code() -> None:
+    bare = {(call.place, call.arguments) for call in messages.calls() if not call.code}
+    passed_on = {found for found in bare if any(found[0] == p and found[1].endswith(a) for p, a in PASSED_ON)}
+    assert not bare - passed_on, "begin the text with MWS(code); see module/transport/message.h"
+    assert len(bare) >= len(PASSED_ON), "PASSED_ON has what is no longer there"
+
+
+def test_every_code_is_in_the_table_and_used_once() -> None:
+    table, used = tables.load("messages"), messages.uses()
+    assert sorted(use.code for use in used) == sorted(table)
+    assert list(table) == sorted(table), "messages.toml is not in order"
+    wrong_floor = [use for use in used if use.code[3] != messages.FLOORS[use.place.split("/")[0]]]
+    assert not wrong_floor
+    wrong_level = [use for use in used if use.level and use.level != table[use.code]["level"]]
+    assert not wrong_level
+    assert not [use for use in used if not use.text], "a code is followed by its text"
+
+
+def test_reference_pages_are_up_to_date() -> None:
+    stale = [path.name for path in pages.outdated()]
+    assert not stale, "run python3 mod_wsgi_src/reference/pages.py"

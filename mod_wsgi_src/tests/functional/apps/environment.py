@@ -7,6 +7,9 @@ import os
 import sys
 import threading
 
+import apache
+import mod_wsgi
+
 
 def described(environ):
     """Each key with its type and, where JSON can carry it, its value."""
@@ -15,6 +18,12 @@ def described(environ):
         plain = value if isinstance(value, (str, int, float, bool, tuple)) else repr(value)
         seen[key] = [type(value).__name__, plain]
     return seen
+
+
+def names(module):
+    """Its public names with their types, without submodules."""
+    seen = {name: type(value).__name__ for name, value in vars(module).items() if not name.startswith("_")}
+    return {f"{module.__name__}.{name}": kind for name, kind in seen.items() if kind not in ("module", "_Feature")}
 
 
 def around():
@@ -35,6 +44,7 @@ def around():
         "argv": sys.argv,
         "locale": locale.setlocale(locale.LC_CTYPE),
         "environment": dict(os.environ),
+        "modules": {**names(mod_wsgi), **names(apache)},
         "threads": threading.active_count(),
         "title": open("/proc/self/cmdline", "rb").read().replace(b"\0", b" ").decode("latin-1").strip(),
     }

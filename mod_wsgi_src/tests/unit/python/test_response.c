@@ -115,7 +115,7 @@ static void failures_before_output(void)
         exchange x;
         get(&x, list[i].callable);
         CHECK_FAILURE(&x, 500);
-        CHECK_THAT(occurs(log_of(&x), list[i].error) == 1 && occurs(log_of(&x), "mod_wsgi: ") == 1, "%s: log '%s'",
+        CHECK_THAT(occurs(log_of(&x), list[i].error) == 1 && occurs(log_of(&x), "MWS") == 1, "%s: log '%s'",
                    list[i].callable, log_of(&x));
         end(&x);
     }
