@@ -45,7 +45,16 @@ def directives() -> str:
     for heading, entries in _sections(tables.load("directives")).items():
         lines += [f"## {heading}", ""]
         for name, fields in entries.items():
-            lines += [f"### {name}", "", "```apache", fields["syntax"], "```", "", fields["text"].strip(), ""]
+            lines += [
+                "### " + name.replace("<", "\\<"),
+                "",
+                "```apache",
+                fields["syntax"],
+                "```",
+                "",
+                fields["text"].strip(),
+                "",
+            ]
             if fields["default"]:
                 lines.append(f"- Default: {fields['default']}")
             lines += [f"- Where: {tables.CONTEXTS[fields['context']]}", f"- Since: {_since(fields['since'])}", ""]

@@ -223,10 +223,10 @@ static void log_notes(server_rec *main_server)
         ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST)
         return;
     for (int i = 0; i < process->notes->nelts; i++)
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, "%s",
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, MWS(4017) "%s",
                      APR_ARRAY_IDX(process->notes, i, const char *));
     if (unmet)
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, "%s", unmet);
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, MWS(4018) "%s", unmet);
 }
 
 int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
