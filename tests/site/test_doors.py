@@ -66,7 +66,10 @@ def test_an_installed_collection_is_whole_and_has_no_more(installed, checkout):
         "roles/mod_wsgi",
     ):
         assert (tree / name).exists(), name
-    for name in ("collections", "molecule", "tests", "bench", "build", "run", ".venv", "setup.py", "site.yml", "tools"):
+    for name in (
+        *("collections", "molecule", "tests", "bench", "reliability", "build", "run", ".venv", "setup.py", "site.yml"),
+        "tools",
+    ):
         assert not (tree / name).exists(), name
 
 
