@@ -8,7 +8,7 @@ for argument; do
     shift
     case $argument in
         --stop)
-            playbook=$CHECKOUT/playbooks/stop.yml
+            playbook=$CHECKOUT/stop.yml
             continue
             ;;
         -i* | --inventory | --inventory=* | --inventory-file | --inventory-file=*) inventory= ;;

@@ -54,10 +54,6 @@ install_server() {
 
 suite() { python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$scratch/pytest" "$@"; }
 
-toolkit_suite() {
-    if [ "$all" = yes ]; then suite tests; else suite -m "not slow" tests; fi
-}
-
 stages_begin
 stage "packages" packages
 stage "tools (.venv)" need_venv dev
@@ -78,7 +74,7 @@ if [ -f "$MOD_WSGI_HTTPD_WHEEL" ]; then export MOD_WSGI_HTTPD_WHEEL; else unset 
 stage "server against a real httpd" suite mod_wsgi_src/tests/functional
 stage "build front ends" suite mod_wsgi_src/tests/build
 stage "mod_wsgi-express" suite mod_wsgi_src/tests/express
-stage "toolkit" toolkit_suite
+stage "toolkit" suite tests
 [ "$all" = no ] || stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
 
 incomplete=no

@@ -9,15 +9,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import venv
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 
-def bare_environment() -> dict[str, str]:
-    """Nothing that names a collection, so that a door has to lead to its own copy."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+def bare_environment(home: Path) -> dict[str, str]:
+    """Nothing that names a collection, here or in the user's ~/.ansible, so that a door has to lead to its own copy."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return {**kept, "ANSIBLE_HOME": str(home / "ansible")}
 
 
 @pytest.fixture
@@ -42,9 +45,8 @@ def play(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
 
     def run(playbook: str, *words: str, python: str = sys.executable, **more: str) -> subprocess.CompletedProcess:
         environment = {
-            **bare_environment(),
+            **bare_environment(tmp_path),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
             **more,
         }
         return subprocess.run(
@@ -58,6 +60,76 @@ def play(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Door:
+    """A way to the collection: how its playbooks are called, and where the copy lies that must run."""
+
+    copy: Path
+    playbooks: dict[str, str]
+    python: str = sys.executable
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+NAMED = {"site": "modwsgi.toolkit.site", "stop": "modwsgi.toolkit.stop"}
+
+
+@pytest.fixture(scope="session")
+def checkout_door(checkout: Path) -> Door:
+    return Door(
+        copy=checkout / "collections/ansible_collections/modwsgi/toolkit",
+        playbooks={name: str(checkout / f"{name}.yml") for name in NAMED},
+    )
+
+
+@pytest.fixture(scope="session")
+def collection_door(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Door:
+    """`ansible-galaxy collection install` of the checkout into an empty directory."""
+    place = tmp_path_factory.mktemp("door")
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "galaxy",
+            "collection",
+            "install",
+            str(checkout),
+            "-p",
+            str(place / "galaxy"),
+        ],
+        cwd="/",
+        env=bare_environment(place),
+        check=True,
+        capture_output=True,
+    )
+    return Door(
+        copy=place / "galaxy/ansible_collections/modwsgi/toolkit",
+        playbooks=NAMED,
+        environment={"ANSIBLE_COLLECTIONS_PATH": str(place / "galaxy")},
+    )
+
+
+@pytest.fixture(scope="session")
+def wheel_door(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Door:
+    """The controller package in a virtual environment of its own, with what pip gives it."""
+    home = tmp_path_factory.mktemp("door") / "venv"
+    venv.create(home, with_pip=True)
+    python = str(home / "bin/python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", str(checkout)], cwd="/", check=True)
+    purelib = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    return Door(copy=Path(purelib, "ansible_collections/modwsgi/toolkit"), playbooks=NAMED, python=python)
+
+
+@pytest.fixture(params=["checkout", "collection", "wheel"])
+def door(request: pytest.FixtureRequest) -> Door:
+    return request.getfixturevalue(f"{request.param}_door")
 
 
 def extra(**variables: object) -> list[str]:

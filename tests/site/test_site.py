@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import extra
-
-pytestmark = pytest.mark.slow
+from .conftest import Door, extra
 
 
 def processes(root: Path) -> set[int]:
@@ -39,54 +37,69 @@ def times(home: Path) -> dict[str, int]:
 
 
 @pytest.fixture
-def site(play, checkout, place, free_port):
+def provision(play, place, free_port):
+    """Gives a function that provisions the example through a door into a place of its own; stops it afterwards."""
     home = place / "home"
     variables = extra(
         mod_wsgi_home=home, mod_wsgi_log_dir=home / "log", mod_wsgi_data_dir=home / "data", mod_wsgi_port=free_port
     )
     if os.geteuid() == 0:
         variables += extra(mod_wsgi_user="www-data", mod_wsgi_service_manager="none")
+    used: list[Door] = []
 
-    def run(*words: str, playbook: str = "site.yml"):
-        return play(
-            str(checkout / playbook), *variables, *words, ANSIBLE_COLLECTIONS_PATH=str(checkout / "collections")
-        )
+    def run(door: Door, *words: str, playbook: str = "site"):
+        used.append(door)
+        return play(door.playbooks[playbook], *variables, *words, python=door.python, **door.environment)
 
     run.home, run.port = home, free_port
     yield run
-    run(playbook="playbooks/stop.yml")
+    run(used[-1], playbook="stop")
 
 
-def test_the_whole_way(site):
-    foreseen = site("--check")
-    assert foreseen.returncode == 0, foreseen.stdout + foreseen.stderr
-    assert not site.home.exists()
-
-    first = site()
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert set(re.findall(r"http://127\.0\.0\.1:\d+", first.stdout)) == {f"http://127.0.0.1:{site.port}"}
-    with urllib.request.urlopen(f"http://127.0.0.1:{site.port}/status", timeout=20) as answer:
+def check_answer(provision) -> None:
+    """The example answers in daemon mode, and its service has written its log."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{provision.port}/status", timeout=20) as answer:
         status = json.load(answer)
     assert status["MOD_WSGI_EXPRESS"] == "true"
     assert status["mode"] == "daemon"
     assert status["mod_wsgi.version"]
-    log = (site.home / "log/guestbook/tally.log").read_text()
+    log = (provision.home / "log/guestbook/tally.log").read_text()
     assert "tally: started MOD_WSGI_EXPRESS=true" in log
 
-    root = site.home / "instances/guestbook"
-    before, alive = times(site.home), processes(root)
+
+def test_the_whole_way(provision, checkout_door):
+    door, home, port = checkout_door, provision.home, provision.port
+    foreseen = provision(door, "--check")
+    assert foreseen.returncode == 0, foreseen.stdout + foreseen.stderr
+    assert not home.exists()
+
+    first = provision(door)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert set(re.findall(r"http://127\.0\.0\.1:\d+", first.stdout)) == {f"http://127.0.0.1:{port}"}
+    check_answer(provision)
+
+    root = home / "instances/guestbook"
+    before, alive = times(home), processes(root)
     assert alive
-    second = site()
+    second = provision(door)
     assert second.returncode == 0, second.stdout + second.stderr
     assert re.search(r"changed=0 +unreachable=0 +failed=0", second.stdout)
-    assert times(site.home) == before
+    assert times(home) == before
     assert processes(root) == alive
 
-    changed = site("--check", "--diff", "-e", '{"mod_wsgi_instance_defaults": {"threads": 7}}')
+    changed = provision(door, "--check", "--diff", "-e", '{"mod_wsgi_instance_defaults": {"threads": 7}}')
     assert "-    threads=5" in changed.stdout
     assert "+    threads=7" in changed.stdout
     assert processes(root) == alive
 
-    stopped = site(playbook="playbooks/stop.yml")
+    stopped = provision(door, playbook="stop")
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     assert processes(root) == set()
+
+
+@pytest.mark.parametrize("name", ["collection", "wheel"])
+def test_the_other_doors(provision, name, request):
+    door = request.getfixturevalue(f"{name}_door")
+    made = provision(door)
+    assert made.returncode == 0, made.stdout + made.stderr
+    check_answer(provision)
