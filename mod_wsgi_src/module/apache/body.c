@@ -58,10 +58,15 @@ static apr_ssize_t fail(request_rec *r, wap_note *note, apr_status_t status, apr
 {
     int gone = r->connection->aborted || APR_STATUS_IS_ECONNRESET(status) || APR_STATUS_IS_ECONNABORTED(status) ||
                APR_STATUS_IS_EPIPE(status) || APR_STATUS_IS_EOF(status) || status == APR_INCOMPLETE;
+    int answered = status == AP_FILTER_ERROR; /* httpd's own filter has sent the error page */
     /* A client that has left gets no answer, but the access log wants a status: 400, as httpd itself has it. */
-    note->body_status = gone ? HTTP_BAD_REQUEST : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+    int http_status = answered ? r->status
+                      : gone   ? HTTP_BAD_REQUEST
+                               : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+
+    note->body_status = answered ? DONE : http_status;
     r->connection->keepalive = AP_CONN_CLOSE;
-    note->body_errno = gone ? ECONNRESET : error_number(note->body_status);
+    note->body_errno = gone ? ECONNRESET : error_number(http_status);
     errno = note->body_errno;
     return have ? (apr_ssize_t)have : -1;
 }

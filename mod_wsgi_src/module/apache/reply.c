@@ -137,6 +137,10 @@ int wap_reply_head(wap_reply *reply, const wio_head *head)
     wio_pair field;
     int more, status = OK;
 
+    if (wap_body_error(r) == DONE) {
+        reply->answered = reply->started = 1;
+        return OK;
+    }
     if (head->status < 200)
         return refuse(reply, MWS(4074), "not a final status", head->reason);
     ap_set_content_type(r, NULL);
@@ -170,7 +174,7 @@ static int pass(wap_reply *reply)
 /* Nothing of this response goes to the client: it has left, or something else is answered. */
 static int is_dropped(const wap_reply *reply)
 {
-    return reply->instead || reply->redirect;
+    return reply->answered || reply->instead || reply->redirect;
 }
 
 static int queue(wap_reply *reply, apr_bucket *bucket, apr_off_t len, int now)
@@ -285,6 +289,8 @@ static int redirect(wap_reply *reply)
 
 int wap_reply_end(wap_reply *reply)
 {
+    if (reply->answered)
+        return DONE;
     if (reply->instead)
         return reply->instead;
     if (reply->redirect)
@@ -312,6 +318,8 @@ int wap_reply_abort(wap_reply *reply)
     request_rec *r = reply->r;
     apr_bucket_alloc_t *alloc = reply->bb->bucket_alloc;
 
+    if (reply->answered)
+        return DONE;
     if (reply->instead)
         return reply->instead;
     if (reply->redirect)

@@ -19,6 +19,7 @@ typedef struct wap_reply {
     /* inside reply.c */
     int has_length;
     apr_off_t waiting;    /* body bytes in bb */
+    int answered;         /* httpd has answered by itself, when the request's body broke off; all of it is dropped */
     int instead;          /* WSGIErrorOverride: the status to answer instead; the body is dropped */
     const char *redirect; /* the resource to answer with instead; the body is dropped */
 } wap_reply;
@@ -48,8 +49,8 @@ int wap_reply_abort(wap_reply *reply);
  * call. */
 apr_ssize_t wap_read_body(request_rec *r, void *buf, apr_size_t max);
 
-/* The HTTP status to answer when reading the body has failed and no response has begun (408, 413, 400); 0: it has
- * not failed. */
+/* What the handler returns when reading the body has failed and no response has begun: an HTTP status (408, 413, 400),
+ * or DONE when httpd has sent the error page by itself, so that nothing may follow. 0: it has not failed. */
 int wap_body_error(request_rec *r);
 
 #endif

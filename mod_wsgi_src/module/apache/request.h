@@ -36,7 +36,7 @@ typedef struct wap_note {
     const wap_alias *alias;   /* that mapped it to its script; NULL: somebody else did */
     apr_bucket_brigade *body; /* reply.h, wap_read_body */
     int body_ended;
-    int body_status; /* why the body could not be read, as HTTP status and as errno; 0: it could */
+    int body_status; /* why the body could not be read, see wap_body_error, and as errno; 0: it could */
     int body_errno;
 } wap_note;
 

@@ -18,14 +18,18 @@ typedef struct wpy_input {
 
 /* ---- bytes from the channel; the turn is taken, GIL held ---- */
 
+static const char *explain(int error)
+{
+    return error == ETIMEDOUT    ? "the client sent nothing for too long"
+           : error == EFBIG      ? "it is larger than LimitRequestBody allows"
+           : error == ECONNRESET ? "the client went away"
+                                 : strerror(error);
+}
+
 static void raise_lost(int error)
 {
-    const char *why = error == ETIMEDOUT    ? "the client sent nothing for too long"
-                      : error == EFBIG      ? "it is larger than LimitRequestBody allows"
-                      : error == ECONNRESET ? "the client went away"
-                                            : strerror(error);
     PyObject *args =
-        Py_BuildValue("(iN)", error, PyUnicode_FromFormat("the request's body could not be read: %s", why));
+        Py_BuildValue("(iN)", error, PyUnicode_FromFormat("the request's body could not be read: %s", explain(error)));
     if (args)
         PyErr_SetObject(PyExc_OSError, args);
     Py_XDECREF(args);
@@ -57,6 +61,20 @@ static Py_ssize_t pull(wpy_call *call, void *to, size_t max)
         raise_lost(call->body_error);
     }
     return got;
+}
+
+const char *wpy_input_blamed(const wpy_call *call)
+{
+    PyObject *value, *number;
+    long error;
+    if (!call->body_error || !PyErr_ExceptionMatches(PyExc_OSError))
+        return NULL;
+    value = wpy_take_exception();
+    number = PyObject_GetAttrString(value, "errno");
+    error = number && PyLong_Check(number) ? PyLong_AsLong(number) : -1;
+    Py_XDECREF(number);
+    wpy_put_exception(value); /* instead of what the attribute may have raised */
+    return error == call->body_error ? explain(call->body_error) : NULL;
 }
 
 static Py_ssize_t fetch(wpy_call *call, void *to, size_t max)

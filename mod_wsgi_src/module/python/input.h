@@ -13,4 +13,8 @@ PyObject *wpy_input_new(wpy_call *call);
 /* The request ends: whoever kept the object gets RuntimeError from now on. */
 void wpy_input_cut(PyObject *input);
 
+/* Why the body was lost, when the current exception is the one that told so, or made of it: then the client is to
+ * blame. NULL: it is another one. GIL held, exception set and kept. */
+const char *wpy_input_blamed(const wpy_call *call);
+
 #endif

@@ -23,9 +23,14 @@
 
 static void fail(wpy_call *call, int status, const char *what, const char *script)
 {
+    const char *blamed;
     char intro[1024];
     if (call->client_gone && PyErr_ExceptionMatches(PyExc_OSError)) {
         PyErr_Clear(); /* write() said so to the application: nobody's mistake */
+    } else if ((blamed = wpy_input_blamed(call))) {
+        PyErr_Clear();
+        wpy_log(1, WPY_LOG_INFO, MWS(2047) "%s '%s' gave up, since the request's body is lost: %s", what, script,
+                blamed);
     } else {
         snprintf(intro, sizeof intro, MWS(2041) "%s '%s' raised an exception:", what, script);
         wpy_log_exception(intro);

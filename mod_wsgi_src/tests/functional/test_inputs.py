@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import socket
+from typing import Callable
 
 import pytest
 from harness.client import Connection
@@ -156,10 +159,36 @@ def test_input_expires_with_its_request(lab: Httpd) -> None:
     assert eval(lab.get("/inputs/use_kept").text) == ["RuntimeError"] * 2
 
 
-def test_limit_request_body(serve: object) -> None:
-    server: Httpd = serve("inputs.py", "LimitRequestBody 1000\nWSGIChunkedRequest On\n")  # type: ignore[operator]
+def test_D6_limit_request_body(serve: Callable[..., Httpd]) -> None:
+    """Declared, undeclared, and behind an input filter, so that it is the application's read that meets it."""
+    server = serve(
+        "inputs.py",
+        "LimitRequestBody 1000\nWSGIChunkedRequest On\n<Location /read>\nSetInputFilter DEFLATE\n</Location>\n",
+    )
     assert server.get("/sizes", method="POST", body=b"x" * 1000).status == 200
-    assert server.get("/sizes", method="POST", body=b"x" * 1001).status == 413
-    body = chunked(b"x" * 5000, 100)
-    assert server.get("/sizes", [("Transfer-Encoding", "chunked")], method="POST", body=body).status == 413
+    processes = {p.pid for p in server.processes()}
+    for body in (b"x" * 1001, b"x" * 200000):
+        assert server.get("/sizes", method="POST", body=body).status == 413
+    for size in (1001, 200000):
+        pieces = chunked(b"x" * size, 100)
+        response = server.get("/sizes", [("Transfer-Encoding", "chunked")], method="POST", body=pieces)
+        assert (response.status, response.body.count(b"<html>")) == (413, 1)
+    packed = gzip.compress(os.urandom(2000))
+    fields = [("Content-Encoding", "gzip"), ("Transfer-Encoding", "chunked")]
+    assert server.get("/read", fields, method="POST", body=chunked(packed, 500)).status == 413
     assert server.get("/sizes", method="POST", body=b"x").status == 200
+    assert {p.pid for p in server.processes()} == processes
+
+
+@pytest.mark.parametrize("size", [10, 100000, 3000000])
+def test_D7_a_body_that_a_filter_unpacks(serve: Callable[..., Httpd], size: int) -> None:
+    """Content-Length is that of the packed body: reading to the end is right, whatever the length says."""
+    server = serve("inputs.py", "SetInputFilter DEFLATE\nWSGIChunkedRequest On\n")
+    plain = os.urandom(size // 10) * 10
+    packed = gzip.compress(plain)
+    expected = (size, hashlib.sha256(plain).hexdigest())
+    encoded = [("Content-Encoding", "gzip")]
+    assert eval(server.get("/sizes", encoded, method="POST", body=packed).text) == expected
+    fields = [*encoded, ("Transfer-Encoding", "chunked")]
+    assert eval(server.get("/sizes", fields, method="POST", body=chunked(packed, 999)).text) == expected
+    assert eval(server.get("/read", encoded, method="POST", body=packed).text) == plain

@@ -14,7 +14,7 @@ from harness.client import Response
 from harness.server import Httpd
 from harness.waiting import until
 
-REPORT = re.compile(r"^\[[^\n]*\[wsgi:(?:error|crit)\][^\n]*?(?:mod_wsgi: |refused: |request )[^\n]*", re.MULTILINE)
+REPORT = re.compile(r"^\[[^\n]*\[wsgi:(?:error|crit)\][^\n]*MWS\d{4}[^\n]*", re.MULTILINE)
 CONTENT = os.urandom(300000)
 
 
