@@ -135,6 +135,7 @@ static int try_processes(wap_relay *relay)
             return unavailable(relay->r, pool, "no process became ready within connect-timeout");
         if (verdict == WAP_REPLAY)
             look_again(relay->request);
+        relay->request->fields.flags += 1u << WIO_REQUEST_REPLAYS;
         fresh = 1; /* where one kept connection is dead, all are */
         wap_pool_clear(pool, (uint32_t)process);
     }

@@ -99,7 +99,7 @@ static void *keep_python(void *unused)
         pthread_cond_wait(&child.changed, &child.lock);
     pthread_mutex_unlock(&child.lock);
     if (!failed)
-        wpy_stop();
+        wpy_stop("");
     return NULL;
 }
 

@@ -83,6 +83,20 @@ void wdm_process_notify(wdm_process *process, char event)
         ;
 }
 
+static char event_of(int number)
+{
+    switch (number) {
+    case SIGUSR1:
+        return WDM_EVENT_REPLACE;
+    case SIGHUP:
+        return WDM_EVENT_HUP;
+    case SIGUSR2:
+        return WDM_EVENT_USR2;
+    default:
+        return WDM_EVENT_STOP;
+    }
+}
+
 static void on_signal(int number)
 {
     int before = errno;
@@ -91,7 +105,7 @@ static void on_signal(int number)
         signal(number, SIG_DFL);
         raise(number);
     } else {
-        wdm_process_notify(this_process, number == SIGUSR1 ? WDM_EVENT_REPLACE : WDM_EVENT_STOP);
+        wdm_process_notify(this_process, event_of(number));
     }
     errno = before;
 }
@@ -106,8 +120,8 @@ static void take_signals(const wdm_process *process)
     wdm_handle_signal(SIGTERM, on_signal);
     wdm_handle_signal(SIGINT, on_signal);
     wdm_handle_signal(SIGUSR1, on_signal);
-    wdm_handle_signal(SIGHUP, SIG_IGN);
-    wdm_handle_signal(SIGUSR2, SIG_IGN);
+    wdm_handle_signal(SIGHUP, on_signal);
+    wdm_handle_signal(SIGUSR2, on_signal);
 }
 
 /* A fork of the application's shares our descriptors: the other ends must not wait for it too. */
@@ -256,6 +270,12 @@ static void hear_event(wdm_process *process, ending *ending, char event)
     case WDM_EVENT_STOP:
         stop(process, ending);
         break;
+    case WDM_EVENT_HUP:
+        wpy_signal(SIGHUP);
+        break;
+    case WDM_EVENT_USR2:
+        wpy_signal(SIGUSR2);
+        break;
     case WDM_EVENT_DRAIN:
         atomic_store(&process->phase, WDM_DRAINING);
         if (!ending->stopping)
@@ -308,6 +328,23 @@ static int wait_for_end(wdm_process *process)
     }
 }
 
+/* mod_wsgi's word for why this process ends. */
+static const char *shutdown_reason(const wdm_process *process)
+{
+    switch (atomic_load(&process->reason)) {
+    case WIO_EXIT_MAXIMUM_REQUESTS:
+        return "maximum_requests";
+    case WIO_EXIT_RELOAD:
+        return "script_reload";
+    case WIO_EXIT_REQUEST_TIMEOUT:
+        return "request_timeout";
+    case WIO_EXIT_INACTIVITY:
+        return "inactivity_timeout";
+    default:
+        return atomic_load(&process->replacement) ? "eviction_signal" : "shutdown_signal";
+    }
+}
+
 static _Noreturn void finish(wdm_process *process)
 {
     int busy = wait_for_end(process);
@@ -322,7 +359,7 @@ static _Noreturn void finish(wdm_process *process)
                 (long)getpid(), process->group->name);
         wdm_process_exit(process);
     }
-    wpy_stop();
+    wpy_stop(shutdown_reason(process));
     wdm_process_exit(process);
 }
 
@@ -333,7 +370,7 @@ static _Noreturn void run_service(wdm_process *process)
     int failed = run_imports(process);
     if (process->group->shutdown_timeout)
         atomic_store(&process->exit_at_us, from_now(process->group->shutdown_timeout));
-    wpy_stop();
+    wpy_stop("shutdown_signal");
     _exit(failed ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 

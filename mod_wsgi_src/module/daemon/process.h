@@ -65,6 +65,8 @@ _Noreturn void wdm_process_exit(wdm_process *process);
 enum wdm_event {
     WDM_EVENT_REPLACE = 'U', /* an operator wants a fresh process */
     WDM_EVENT_STOP = 'T',
+    WDM_EVENT_HUP = 'H', /* for the application's subscribers */
+    WDM_EVENT_USR2 = '2',
     WDM_EVENT_DRAIN = 'D', /* it has begun */
     WDM_EVENT_IDLE = 'I'   /* the last request that was waited for has ended */
 };

@@ -91,6 +91,8 @@ static enum taken take(const wdm_process *process, wdm_exchange *x, int fd, int 
 
 static void complete(wpy_request *request, const wio_request *fields)
 {
+    request->id = fields->id;
+    request->attempts = 1 + (int)(fields->flags >> WIO_REQUEST_REPLAYS);
     request->vars_len = fields->vars_len;
     request->fixed_len = fields->fixed_len;
     request->body_len = fields->body_len;

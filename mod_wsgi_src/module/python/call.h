@@ -16,6 +16,14 @@ struct wpy_call {
     /* Whose turn it is on the channel: an application may read and write from threads of its own. Under the GIL. */
     int busy, waiting, over;
 
+    /* active.h; under the GIL */
+    wpy_call *next, **link; /* in interp->calls; link is NULL before and after */
+    PyObject *data;         /* mod_wsgi.request_data(), or NULL */
+    int interrupted;        /* mod_wsgi.RequestTimeout is or was on its way */
+    int announced;          /* request_started was published */
+    int64_t application_us; /* wall clock: the application was called */
+    wpy_measure *measure;   /* measure.h; NULL: nobody wants to know */
+
     /* the request's body: what is here and not read yet, and what is known about the rest */
     const uint8_t *body;
     size_t body_len;

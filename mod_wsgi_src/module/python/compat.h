@@ -23,6 +23,18 @@
 /* Whether sub-interpreters can have a GIL of their own. */
 #define WPY_CAN_OWN_GIL (PY_VERSION_HEX >= 0x030C0000)
 
+/* Guards what "under the GIL" guards elsewhere, in a build that can do without. Nothing that makes objects happens under
+ * it. */
+#ifdef Py_GIL_DISABLED
+typedef PyMutex wpy_gil_mutex;
+#define WPY_GIL_MUTEX_LOCK(mutex)   PyMutex_Lock(mutex)
+#define WPY_GIL_MUTEX_UNLOCK(mutex) PyMutex_Unlock(mutex)
+#else
+typedef char wpy_gil_mutex;
+#define WPY_GIL_MUTEX_LOCK(mutex)   (void)(mutex)
+#define WPY_GIL_MUTEX_UNLOCK(mutex) (void)(mutex)
+#endif
+
 static inline PyObject *wpy_new_ref(PyObject *object)
 {
     Py_INCREF(object);

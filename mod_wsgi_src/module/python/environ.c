@@ -257,6 +257,7 @@ static int put_times(wpy_call *call, PyObject *environ)
         put_time(environ, names->queue_start, request->queue_start_us) ||
         put_time(environ, names->daemon_start, request->daemon_start_us) || put_time(environ, names->script_start, now))
         return -1;
+    call->application_us = now;
     seconds = PyFloat_FromDouble((double)now / 1e6);
     result = seconds ? PyDict_SetItem(environ, names->application_start, seconds) : -1;
     Py_XDECREF(seconds);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure.h"
 #include "setup.h"
 #include "streams.h"
 
@@ -39,6 +40,7 @@ static void raise_lost(int error)
 static Py_ssize_t pull(wpy_call *call, void *to, size_t max)
 {
     PyThreadState *state;
+    int64_t since_us;
     Py_ssize_t got;
     int error;
     if ((call->client_gone || wpy_runtime_forked()) && !call->body_error)
@@ -50,10 +52,12 @@ static Py_ssize_t pull(wpy_call *call, void *to, size_t max)
     if (call->body_done)
         return 0;
     state = PyEval_SaveThread();
+    since_us = wpy_measure_now(call);
     errno = 0;
     got = call->channel->read(call->channel, to, max);
     error = errno;
-    PyEval_RestoreThread(state);
+    wpy_measure_read(call, since_us);
+    wpy_measure_resume(call, state);
     if (got == 0)
         call->body_done = 1;
     if (got < 0) {
@@ -209,7 +213,11 @@ static wpy_call *take(PyObject *self)
         PyErr_SetString(PyExc_RuntimeError, "wsgi.input was used after its request had ended");
         return NULL;
     }
-    return wpy_call_take(call) ? NULL : call;
+    if (wpy_call_take(call))
+        return NULL;
+    if (call->measure)
+        call->measure->input_reads++;
+    return call;
 }
 
 static PyObject *input_read(PyObject *self, PyObject *const *args, Py_ssize_t count)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "environ.h"
+#include "events.h"
 #include "log.h"
 #include "setup.h"
 #include "target.h"
@@ -296,6 +297,17 @@ wpy_interp *wpy_interp_find(const char *name)
     return interp;
 }
 
+wpy_interp *wpy_interp_from(uint32_t ordinal)
+{
+    wpy_interp *interp = NULL;
+    pthread_mutex_lock(&table.lock);
+    for (; ordinal < WPY_MAX_INTERPRETERS && !interp; ordinal++)
+        if (table.interps[ordinal] && table.interps[ordinal]->ready)
+            interp = table.interps[ordinal];
+    pthread_mutex_unlock(&table.lock);
+    return interp;
+}
+
 /* ---- start and stop ---- */
 
 int wpy_threads_start(void)
@@ -399,11 +411,12 @@ static void say_goodbye(void)
 
 /* Ends a sub-interpreter, unless it has threads left: Python would abort then. GIL held, before and after with
  * `main_state`. 0; -1 when it had to be left. */
-static int end_interp(wpy_interp *interp, PyThreadState *main_state, int left)
+static int end_interp(wpy_interp *interp, PyThreadState *main_state, const char *reason, int left)
 {
     /* Not by PyThreadState_Swap(): the interpreter may have a GIL of its own. */
     PyEval_SaveThread();
     PyEval_RestoreThread(interp->base);
+    wpy_events_stopping(interp, reason);
     say_goodbye();
     if (left || PyInterpreterState_ThreadHead(interp->py) != interp->base || PyThreadState_Next(interp->base)) {
         PyEval_SaveThread();
@@ -417,7 +430,7 @@ static int end_interp(wpy_interp *interp, PyThreadState *main_state, int left)
     return 0;
 }
 
-int wpy_interps_stop(PyThreadState *main_state)
+int wpy_interps_stop(PyThreadState *main_state, const char *reason)
 {
     int i, left;
     atomic_store(&table.running, 0);
@@ -427,8 +440,9 @@ int wpy_interps_stop(PyThreadState *main_state)
     left = others_are_left();
     PyEval_RestoreThread(main_state);
     for (i = WPY_MAX_INTERPRETERS - 1; i > 0; i--)
-        if (table.interps[i] && table.interps[i]->ready && end_interp(table.interps[i], main_state, left))
+        if (table.interps[i] && table.interps[i]->ready && end_interp(table.interps[i], main_state, reason, left))
             left = 1;
+    wpy_events_stopping(table.interps[0], reason);
     if (left) {
         say_goodbye();
         return -1;

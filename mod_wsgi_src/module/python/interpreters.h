@@ -45,11 +45,22 @@ typedef struct wpy_interp {
     wpy_target *targets;  /* under the table's lock; only grows */
     /* Python objects of this interpreter, under its GIL */
     PyTypeObject *response_type, *input_type, *file_wrapper_type, *stream_type, *closed_stream_type;
-    PyObject *errors;                                        /* wsgi.errors */
+    PyObject *errors;          /* wsgi.errors */
+    PyObject *request_timeout; /* mod_wsgi.RequestTimeout */
+    PyObject *event_callbacks, *shutdown_callbacks, *signal_callbacks;
+    wpy_call *calls;                                         /* that run now: active.h */
     PyTypeObject *reader_type, *random_type, *raw_file_type; /* io.BufferedReader, BufferedRandom, FileIO */
     wpy_names names;
     PyObject *keys[WPY_KEYS]; /* environ keys seen before */
 } wpy_interp;
+
+/* What a request costs; measure.h. Microseconds, bytes and how often. */
+typedef struct wpy_measure {
+    int64_t cpu_user_us, cpu_system_us; /* of the thread: what it was at the begin, at the end what the request used */
+    int64_t input_us, output_us, gil_us;
+    uint64_t input_reads, output_writes, gil_waits; /* calls and blocks of the application */
+    int64_t finish_us;                              /* wall clock: the application was done */
+} wpy_measure;
 
 typedef struct wpy_thread {
     PyThreadState *states[WPY_MAX_INTERPRETERS];
@@ -59,6 +70,7 @@ typedef struct wpy_thread {
     wpy_template *templates[WPY_TEMPLATES]; /* most recently used first */
     wio_buf partial[WPY_STREAMS];           /* text without its newline yet */
     atomic_ullong requests, busy_us;
+    wpy_measure measure; /* of the request that runs, when somebody wants to know */
     struct wpy_thread *next, **link;
     uint8_t head[WPY_HEAD_MEMORY];
     uint8_t small[WPY_SMALL_BODY];
@@ -83,6 +95,10 @@ wpy_interp *wpy_interp_get(wpy_thread *thread, const char *name);
 /* The same, but never makes one. */
 wpy_interp *wpy_interp_find(const char *name);
 
+/* The interpreter of that ordinal, or the next one that is ready; NULL after the last. GIL not held; the calling thread
+ * is inside Python. */
+wpy_interp *wpy_interp_from(uint32_t ordinal);
+
 /* Takes the GIL with this thread's state in `interp`. 0; -1 out of memory, GIL not held then. */
 int wpy_enter(wpy_thread *thread, wpy_interp *interp);
 /* Drops the GIL. */
@@ -95,9 +111,9 @@ void wpy_table_unlock(void);
 /* Requests served and microseconds spent by all threads, past ones included. GIL either. */
 void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us);
 
-/* No thread begins any more; ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when
+/* No thread begins any more; tells subscribers why, ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when
  * threads are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran, and Python must
  * not be finalised. */
-int wpy_interps_stop(PyThreadState *main_state);
+int wpy_interps_stop(PyThreadState *main_state, const char *reason);
 
 #endif

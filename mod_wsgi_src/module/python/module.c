@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "module.h"
 
+#include "active.h"
+#include "events.h"
 #include "log.h"
 #include "setup.h"
 
@@ -38,8 +40,7 @@ static PyObject *base_module(const char *name)
     return module ? wpy_new_ref(module) : NULL;
 }
 
-/* Takes a new reference (or NULL) over. */
-static int set(PyObject *module, const char *name, PyObject *value)
+int wpy_module_set(PyObject *module, const char *name, PyObject *value)
 {
     int result = value ? PyObject_SetAttrString(module, name, value) : -1;
     Py_XDECREF(value);
@@ -54,8 +55,8 @@ static PyObject *text(const char *value)
 static int set_limits(PyObject *module)
 {
     const wpy_config *config = wpy_runtime_config();
-    return set(module, "maximum_processes", PyLong_FromLong(config->processes)) ||
-                   set(module, "threads_per_process", PyLong_FromLong(config->threads))
+    return wpy_module_set(module, "maximum_processes", PyLong_FromLong(config->processes)) ||
+                   wpy_module_set(module, "threads_per_process", PyLong_FromLong(config->threads))
                ? -1
                : 0;
 }
@@ -64,11 +65,12 @@ static int install_mod_wsgi(wpy_interp *interp)
 {
     PyObject *module = base_module("mod_wsgi");
     int result = -1;
-    if (module && !set_limits(module) && !set(module, "version", wpy_module_version()) &&
-        !set(module, "process_group", text(wpy_runtime_config()->process_group)) &&
-        !set(module, "application_group", text(interp->name)) &&
-        !set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) &&
-        !set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)))
+    if (module && !set_limits(module) && !wpy_module_set(module, "version", wpy_module_version()) &&
+        !wpy_module_set(module, "process_group", text(wpy_runtime_config()->process_group)) &&
+        !wpy_module_set(module, "application_group", text(interp->name)) &&
+        !wpy_module_set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) &&
+        !wpy_module_set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)) &&
+        !wpy_active_init(interp, module) && !wpy_events_init(interp, module))
         result = 0;
     Py_XDECREF(module);
     return result;
@@ -79,9 +81,10 @@ static int install_apache(void)
     const wpy_config *config = wpy_runtime_config();
     PyObject *module = base_module("apache");
     int result = -1;
-    if (module && !set_limits(module) && !set(module, "version", wpy_apache_version()) &&
-        !set(module, "description", text(config->apache_description)) &&
-        !set(module, "build_date", text(config->apache_build_date)) && !set(module, "mpm_name", text(config->mpm_name)))
+    if (module && !set_limits(module) && !wpy_module_set(module, "version", wpy_apache_version()) &&
+        !wpy_module_set(module, "description", text(config->apache_description)) &&
+        !wpy_module_set(module, "build_date", text(config->apache_build_date)) &&
+        !wpy_module_set(module, "mpm_name", text(config->mpm_name)))
         result = 0;
     Py_XDECREF(module);
     return result;

@@ -10,6 +10,9 @@
 /* Puts both modules into sys.modules. GIL held with a state of the interpreter. 0; -1 with an exception. */
 int wpy_modules_install(wpy_interp *interp);
 
+/* Sets an attribute, taking a new reference (or NULL with an exception) over. GIL held. 0; -1 with an exception. */
+int wpy_module_set(PyObject *module, const char *name, PyObject *value);
+
 /* Version tuples; new references. GIL held. */
 PyObject *wpy_module_version(void);
 PyObject *wpy_apache_version(void);

@@ -6,6 +6,7 @@
 #include "structmember.h"
 
 #include "../transport/frame.h"
+#include "events.h"
 #include "send.h"
 #include "streams.h"
 
@@ -255,6 +256,15 @@ static PyObject *response_write(PyObject *self, PyObject *data);
 
 static PyMethodDef write_method = {"write", response_write, METH_O, "Sends a block of the body at once."};
 
+/* A callback may change the list of headers, so it is looked at again. */
+static int announce(wpy_call *call, PyObject *const *args, PyObject *exc_info)
+{
+    if (!call->announced)
+        return 0;
+    wpy_events_response(call, args[0], args[1], exc_info);
+    return encode_head(call, args[0], args[1]);
+}
+
 static PyObject *response_start(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     wpy_call *call = ((wpy_response *)self)->call;
@@ -265,7 +275,7 @@ static PyObject *response_start(PyObject *self, PyObject *const *args, size_t na
         PyErr_SetString(PyExc_RuntimeError, "start_response() was called after its request had ended");
         return NULL;
     }
-    if (check_repeated(call, exc_info) || encode_head(call, args[0], args[1]))
+    if (check_repeated(call, exc_info) || encode_head(call, args[0], args[1]) || announce(call, args, exc_info))
         return NULL;
     return PyCFunction_New(&write_method, self);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "call.h"
+#include "active.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,11 @@
 #include "../transport/frame.h"
 #include "../transport/sockets.h"
 #include "environ.h"
+#include "events.h"
 #include "file_wrapper.h"
 #include "input.h"
 #include "log.h"
+#include "measure.h"
 #include "response.h"
 #include "send.h"
 #include "setup.h"
@@ -32,6 +34,10 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
         wpy_log(1, WPY_LOG_INFO, MWS(2047) "%s '%s' gave up, since the request's body is lost: %s", what, script,
                 blamed);
     } else {
+        if (PyErr_ExceptionMatches(call->interp->request_timeout))
+            status = 504;
+        if (call->announced)
+            wpy_events_exception(call);
         snprintf(intro, sizeof intro, MWS(2041) "%s '%s' raised an exception:", what, script);
         wpy_log_exception(intro);
     }
@@ -74,7 +80,7 @@ static int send_tuple(wpy_call *call, PyObject *items)
         }
         gone = wpy_send(call, blocks, used, 0);
     }
-    PyEval_RestoreThread(state);
+    wpy_measure_resume(call, state);
     wpy_call_give(call);
     return 0;
 }
@@ -147,6 +153,7 @@ static int send_iterable(wpy_call *call, PyObject *iterable)
 static int send_file(wpy_call *call, int fd, off_t offset, off_t length)
 {
     PyThreadState *state;
+    int64_t since_us;
     if (need_start(call) || wpy_call_take(call))
         return -1;
     if (wpy_send_declare(call, length)) {
@@ -156,9 +163,11 @@ static int send_file(wpy_call *call, int fd, off_t offset, off_t length)
     }
     state = PyEval_SaveThread();
     length = (off_t)wpy_send_admit(call, (size_t)length);
+    since_us = wpy_measure_now(call);
     if (!wpy_send(call, NULL, 0, 0) && length && call->channel->file(call->channel, fd, offset, length))
         call->client_gone = 1;
-    PyEval_RestoreThread(state);
+    wpy_measure_write(call, since_us);
+    wpy_measure_resume(call, state);
     wpy_call_give(call);
     return 0;
 }
@@ -228,14 +237,23 @@ static void run_application(wpy_call *call, wpy_template *tmpl)
     const char *script = tmpl->target->path;
     if (!(callable = find_callable(call, tmpl)))
         return;
+    wpy_active_enter(call);
+    wpy_measure_begin(call); /* the script may have asked for it */
     if ((input = wpy_input_new(call)) && (args[1] = wpy_environ_new(call, tmpl, input)))
         args[2] = wpy_response_new(call);
+    if (args[2] && wpy_events_wanted(call->interp))
+        callable = wpy_events_started(call, tmpl, callable, args[1]);
     if (args[2])
         body = PyObject_Vectorcall(callable, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     if (!body || send_body(call, body))
         fail(call, 500, "the application in", script);
     if (body)
         close_body(call, body, script);
+    if (call->measure)
+        wpy_measure_end(call);
+    if (call->announced)
+        wpy_events_finished(call);
+    wpy_active_leave(call);
     wpy_call_end(call);
     if (args[2])
         wpy_response_cut(args[2]);
@@ -311,7 +329,7 @@ static void init_call(wpy_call *call, const wpy_request *request, wpy_channel *c
 void wpy_run_request(const wpy_request *request, wpy_channel *channel)
 {
     wpy_thread *thread = wpy_thread_begin();
-    int64_t started_us = wio_now_us();
+    int64_t started_us = wio_now_us(), since_us;
     wpy_template *tmpl;
     wpy_call call;
     if (!thread) {
@@ -320,8 +338,12 @@ void wpy_run_request(const wpy_request *request, wpy_channel *channel)
     }
     init_call(&call, request, channel, thread);
     thread->call = &call;
+    wpy_measure_begin(&call);
     tmpl = wpy_template_get(thread, request);
+    since_us = wpy_measure_now(&call);
     if (tmpl && !wpy_enter(thread, tmpl->interp)) {
+        if (call.measure)
+            call.measure->gil_us = wio_now_us() - since_us;
         call.interp = tmpl->interp;
         run_application(&call, tmpl);
         wpy_leave();

@@ -7,6 +7,7 @@
 #include "channel.h"
 
 typedef struct wpy_request {
+    uint64_t id;         /* for wpy_interrupt(): never that of an earlier request on the same channel; 0: none */
     const uint8_t *vars; /* pairs of transport/frame.h; the first fixed_len bytes are the part that rarely changes */
     uint32_t vars_len, fixed_len;
     const uint8_t *body; /* the part of the body that is already here */
@@ -15,6 +16,7 @@ typedef struct wpy_request {
     int64_t content_length;                                    /* -1 unknown */
     int64_t script_mtime_us;                                   /* of the script file now; 0: do not check */
     int64_t request_start_us, queue_start_us, daemon_start_us; /* wall clock; 0: not applicable */
+    int attempts; /* of the Apache child to hand it to a daemon, this one included; 0: embedded */
 } wpy_request;
 
 /* The pairs of the fixed part that choose the target. They also appear in the environ (as in the reference). */

@@ -195,7 +195,7 @@ int wpy_import_script(const char *path, const char *application_group)
 
 /* ---- stop ---- */
 
-void wpy_stop(void)
+void wpy_stop(const char *reason)
 {
     PyThreadState *state = runtime.first;
     if (!runtime.started)
@@ -210,7 +210,7 @@ void wpy_stop(void)
         PyGILState_Ensure();
         state = PyThreadState_Get();
     }
-    if (wpy_interps_stop(state)) {
+    if (wpy_interps_stop(state, reason)) {
         wpy_log(1, WPY_LOG_INFO, MWS(2054) "Python is left as it is, since a thread still uses it");
         PyEval_SaveThread();
         return;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "channel.h"
 #include "options.h"
 
 /* The strings must live as long as Python does. */
@@ -41,9 +42,19 @@ int wpy_started(void);
  * returns. */
 int wpy_import_script(const char *path, const char *application_group);
 
-/* Ends sub-interpreters and Python: atexit callbacks run. Call after every worker thread has left. The caller keeps a
- * watchdog, since foreign code can hang here. */
-void wpy_stop(void);
+/* Ends sub-interpreters and Python: subscribers of events hear `reason` (mod_wsgi's word for it, "" in embedded mode),
+ * atexit callbacks run. Call after every worker thread has left. The caller keeps a watchdog, since foreign code can
+ * hang here. */
+void wpy_stop(const char *reason);
+
+/* Raises mod_wsgi.RequestTimeout in the thread that runs the request `id` on `channel`, and nowhere else: if that
+ * request has ended, nothing happens, and what was not raised before it ends never is. Code that waits in C sees it when
+ * it comes back to Python. 1 on its way; 0 no such request; -1 the GIL could not be had within timeout_ms (or Python
+ * does not run): it may still happen later. GIL not held. */
+int wpy_interrupt(const wpy_channel *channel, uint64_t id, int timeout_ms);
+
+/* Tells those who subscribed to signals. Returns at once; GIL not held. */
+void wpy_signal(int number);
 
 /* Writes the Python stacks of all threads to the log; for timeouts. GIL not held. */
 void wpy_dump_stacks(void);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../transport/frame.h"
+#include "measure.h"
 #include "setup.h"
 
 size_t wpy_send_admit(wpy_call *call, size_t len)
@@ -15,6 +16,8 @@ size_t wpy_send_admit(wpy_call *call, size_t len)
         call->surplus = 1;
     }
     call->sent += (int64_t)len;
+    if (call->measure && len)
+        call->measure->output_writes++;
     return len;
 }
 
@@ -44,8 +47,12 @@ int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush)
         if (call->channel->head(call->channel, call->head.data, call->head.len))
             call->client_gone = 1;
     }
-    if (!call->client_gone && count && call->channel->body(call->channel, blocks, count, flush))
-        call->client_gone = 1;
+    if (!call->client_gone && count) {
+        int64_t since_us = wpy_measure_now(call);
+        if (call->channel->body(call->channel, blocks, count, flush))
+            call->client_gone = 1;
+        wpy_measure_write(call, since_us);
+    }
     return call->client_gone ? -1 : 0;
 }
 
@@ -60,7 +67,7 @@ int wpy_send_block(wpy_call *call, PyObject *bytes)
     if (block.iov_len || !call->head_sent) {
         state = PyEval_SaveThread();
         result = wpy_send(call, &block, block.iov_len ? 1 : 0, 1);
-        PyEval_RestoreThread(state);
+        wpy_measure_resume(call, state);
     } else if (call->client_gone) {
         result = -1;
     }

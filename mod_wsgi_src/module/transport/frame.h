@@ -59,6 +59,7 @@ typedef struct wio_hello {
 } wio_hello;
 
 enum wio_request_flag { WIO_REQUEST_BODY_DONE = 1, WIO_REQUEST_CHUNKED = 2 };
+#define WIO_REQUEST_REPLAYS 16 /* wio_request.flags from this bit on: how many daemons gave it back before */
 
 typedef struct wio_request {
     uint64_t id;              /* never repeats within a generation */

@@ -367,7 +367,7 @@ int main(void)
     int result;
     start(&config);
     result = tap_run(tests, (int)(sizeof tests / sizeof *tests));
-    wpy_stop();
+    wpy_stop("");
     wio_buf_free(&process_log);
     return result;
 }

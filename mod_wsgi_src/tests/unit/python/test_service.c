@@ -46,7 +46,7 @@ static int in_child(const wpy_config *config, int (*action)(void), pid_t *pid)
     if (*pid == 0) {
         start(config);
         status = action();
-        wpy_stop();
+        wpy_stop("");
         fputs(process_log_text(), stderr);
         _exit(status);
     }
@@ -226,7 +226,7 @@ static int request_after_stop(void)
 {
     target to = {.callable = "hello"};
     exchange x;
-    wpy_stop();
+    wpy_stop("");
     begin(&x, &to);
     run(&x);
     return x.outcome == WPY_NO_RESPONSE && x.failure == 503 && x.finishes == 1 && !wpy_started() ? 0 : 9;
