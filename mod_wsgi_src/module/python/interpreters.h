@@ -48,7 +48,8 @@ typedef struct wpy_interp {
     PyObject *errors;          /* wsgi.errors */
     PyObject *request_timeout; /* mod_wsgi.RequestTimeout */
     PyObject *event_callbacks, *shutdown_callbacks, *signal_callbacks;
-    wpy_call *calls;                                         /* that run now: active.h */
+    wpy_call *calls; /* that run now: active.h */
+    wpy_gil_mutex calls_mutex;
     PyTypeObject *reader_type, *random_type, *raw_file_type; /* io.BufferedReader, BufferedRandom, FileIO */
     wpy_names names;
     PyObject *keys[WPY_KEYS]; /* environ keys seen before */
