@@ -23,8 +23,8 @@
 /* Whether sub-interpreters can have a GIL of their own. */
 #define WPY_CAN_OWN_GIL (PY_VERSION_HEX >= 0x030C0000)
 
-/* Guards what "under the GIL" guards elsewhere, in a build that can do without. Nothing that makes objects happens under
- * it. */
+/* Guards what "under the GIL" guards elsewhere, in a build that can do without. Nothing that makes objects happens
+ * under it. */
 #ifdef Py_GIL_DISABLED
 typedef PyMutex wpy_gil_mutex;
 #define WPY_GIL_MUTEX_LOCK(mutex)   PyMutex_Lock(mutex)

@@ -21,7 +21,7 @@ static void publish(PyObject *callbacks, const char *name, PyObject *details)
         callback = wpy_new_ref(PyList_GET_ITEM(callbacks, i));
         reply = PyObject_Call(callback, args, details);
         if (!reply || (PyDict_Check(reply) && PyDict_Update(details, reply)))
-            wpy_log_exception("mod_wsgi: a callback for events raised an exception:");
+            wpy_log_exception(MWS(2071) "a callback for events raised an exception:");
         Py_XDECREF(reply);
         Py_DECREF(callback);
     }
@@ -202,8 +202,8 @@ static PyObject *subscribe_signals(PyObject *list, PyObject *callback)
     const wpy_config *config = wpy_runtime_config();
     if (config->process_group && *config->process_group)
         return subscribe(list, callback);
-    wpy_log_stack(WPY_LOG_WARNING, "mod_wsgi: subscribe_signals() does nothing in Apache's own processes, where the "
-                                   "signals are Apache's; asked for by:");
+    wpy_log_stack(WPY_LOG_WARNING, MWS(2072) "subscribe_signals() does nothing in Apache's own processes, where the "
+                                             "signals are Apache's; asked for by:");
     return wpy_new_ref(callback);
 }
 

@@ -2,8 +2,8 @@
 /* What applications can subscribe to: mod_wsgi.subscribe_events(), subscribe_shutdown(), subscribe_signals().
  *
  * A callback is called as callback(name, **details), in the order of subscription. When it returns a dictionary, the
- * callbacks behind it see that merged into the details. An exception of a callback is logged and changes nothing. All of
- * it needs the GIL with a state of the interpreter. */
+ * callbacks behind it see that merged into the details. An exception of a callback is logged and changes nothing. All
+ * of it needs the GIL with a state of the interpreter. */
 #ifndef WSGI_PYTHON_EVENTS_H
 #define WSGI_PYTHON_EVENTS_H
 

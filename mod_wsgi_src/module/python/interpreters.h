@@ -112,9 +112,9 @@ void wpy_table_unlock(void);
 /* Requests served and microseconds spent by all threads, past ones included. GIL either. */
 void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us);
 
-/* No thread begins any more; tells subscribers why, ends sub-interpreters. GIL held with `main_state`, the calling thread's. 0; -1 when
- * threads are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran, and Python must
- * not be finalised. */
+/* No thread begins any more; tells subscribers why, ends sub-interpreters. GIL held with `main_state`, the calling
+ * thread's. 0; -1 when threads are left (of ours, or of an application in a sub-interpreter): then exit callbacks ran,
+ * and Python must not be finalised. */
 int wpy_interps_stop(PyThreadState *main_state, const char *reason);
 
 #endif

@@ -48,9 +48,9 @@ int wpy_import_script(const char *path, const char *application_group);
 void wpy_stop(const char *reason);
 
 /* Raises mod_wsgi.RequestTimeout in the thread that runs the request `id` on `channel`, and nowhere else: if that
- * request has ended, nothing happens, and what was not raised before it ends never is. Code that waits in C sees it when
- * it comes back to Python. 1 on its way; 0 no such request; -1 the GIL could not be had within timeout_ms (or Python
- * does not run): it may still happen later. GIL not held. */
+ * request has ended, nothing happens, and what was not raised before it ends never is. Code that waits in C sees it
+ * when it comes back to Python. 1 on its way; 0 no such request; -1 the GIL could not be had within timeout_ms (or
+ * Python does not run): it may still happen later. GIL not held. */
 int wpy_interrupt(const wpy_channel *channel, uint64_t id, int timeout_ms);
 
 /* Tells those who subscribed to signals. Returns at once; GIL not held. */

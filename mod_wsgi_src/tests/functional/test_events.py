@@ -179,8 +179,9 @@ def test_signals_reach_subscribers(inside: Httpd, mode: str) -> None:
 def test_signals_are_apaches_in_embedded_mode(inside: Httpd, mode: str) -> None:
     inside.get("/data")
     inside.wait_log(r"\[wsgi:warn.*subscribe_signals\(\) does nothing in Apache's own processes")
-    assert ask(inside, "/attributes?signal_callbacks,shutdown_callbacks,event_callbacks") == {
-        "signal_callbacks": [],
-        "shutdown_callbacks": ["function"],
-        "event_callbacks": ["function", "function"],
+    names = ("mod_wsgi.signal_callbacks", "mod_wsgi.shutdown_callbacks", "mod_wsgi.event_callbacks")
+    assert ask(inside, "/attributes?" + ",".join(names)) == {
+        "mod_wsgi.signal_callbacks": [],
+        "mod_wsgi.shutdown_callbacks": ["function"],
+        "mod_wsgi.event_callbacks": ["function", "function"],
     }

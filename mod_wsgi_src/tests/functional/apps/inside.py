@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import apache
 import mod_wsgi
 
 EVENTS = []
@@ -114,7 +115,9 @@ def events(environ):
 
 
 def attributes(environ):
-    return {name: plain(getattr(mod_wsgi, name)) for name in environ["QUERY_STRING"].split(",")}
+    modules = {"mod_wsgi": mod_wsgi, "apache": apache}
+    names = [name.split(".") for name in environ["QUERY_STRING"].split(",")]
+    return {".".join(name): plain(getattr(modules[name[0]], name[1])) for name in names}
 
 
 def call(environ):
