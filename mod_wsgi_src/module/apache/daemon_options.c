@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WSGIDaemonProcess: one row of the table below for each option. Numbers are read strictly and bounded; a wrong one
  * names the option and what it takes. What depends on the rest of the configuration is completed in check.c. */
+#include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <locale.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "apr_lib.h"
 #include "apr_strings.h"
 
 #include "arguments.h"
@@ -39,6 +41,18 @@ static const char *read_fraction(cmd_parms *cmd, const option *option, const cha
 {
     (void)cmd;
     return wap_read_seconds(value, field(group, option)) ? "a number of seconds above 0, such as 0.005" : NULL;
+}
+
+static const char *read_bytes(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    char *end = NULL;
+    errno = 0;
+    apr_int64_t bytes = apr_isdigit(*value) ? apr_strtoi64(value, &end, 10) : -1;
+    (void)cmd;
+    if (bytes < 0 || errno || *end)
+        return "a number of bytes, 0 for no limit";
+    *(int64_t *)field(group, option) = bytes;
+    return NULL;
 }
 
 /* A size that 0 leaves to the system. */
@@ -154,8 +168,12 @@ static const char *read_groups(cmd_parms *cmd, const option *option, const char 
 }
 
 #define MOST_SECONDS      (INT_MAX / 1000) /* so that milliseconds fit an int */
+#define LEAST_FILES       64
+#define LEAST_STACK       (64 * 1024) /* Python does not run in less */
+#define MOST_STACK        (1 << 30)
 #define AT(name)          offsetof(wdm_group, name)
 #define TEXT(name, to)    {name, read_text, AT(to), 0, 0}
+#define BYTES(name, to)   {name, read_bytes, AT(to), 0, 0}
 #define SECONDS(name, to) {name, read_number, AT(to), 0, MOST_SECONDS}
 
 static const option options[] = {
@@ -189,6 +207,15 @@ static const option options[] = {
     SECONDS("deadlock-timeout", deadlock_timeout),
     SECONDS("inactivity-timeout", inactivity_timeout),
     {"maximum-requests", read_number, AT(maximum_requests), 0, INT_MAX},
+    SECONDS("restart-interval", restart_interval),
+    SECONDS("cpu-time-limit", cpu_time_limit),
+    {"cpu-priority", read_number, AT(cpu_priority), -20, 20},
+    BYTES("memory-limit", memory_limit),
+    BYTES("virtual-memory-limit", virtual_memory_limit),
+    BYTES("memory-soft-limit", memory_soft_limit),
+    {"open-files-limit", read_size, AT(open_files_limit), LEAST_FILES, INT_MAX},
+    {"process-limit", read_number, AT(process_limit), 0, INT_MAX},
+    {"stack-size", read_size, AT(stack_size), LEAST_STACK, MOST_STACK},
 };
 #define N_OPTIONS (sizeof options / sizeof *options)
 

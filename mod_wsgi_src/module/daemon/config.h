@@ -38,7 +38,11 @@ typedef struct wdm_group {
     int header_buffer_size;
     int connect_timeout, socket_timeout, queue_timeout, request_timeout, graceful_timeout, eviction_timeout,
         shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
-    int maximum_requests;
+    int maximum_requests, restart_interval;
+    int cpu_time_limit, cpu_priority;
+    int64_t memory_limit, virtual_memory_limit, memory_soft_limit; /* bytes */
+    int open_files_limit, process_limit;
+    int stack_size; /* bytes of a worker's stack; 0: the system's default */
     const wdm_import *imports;
     int n_imports;
 } wdm_group;

@@ -10,6 +10,7 @@
 #include "../python/runtime.h"
 #include "../transport/sockets.h"
 #include "connections.h"
+#include "limits.h"
 #include "worker.h"
 
 #define SECOND   ((int64_t)1000000)
@@ -134,6 +135,7 @@ static void *watch(void *argument)
         case WDM_SERVING:
             watch_requests(process, now);
             watch_idleness(process, now);
+            wdm_watch_limits(process, now);
             watch_gil(process, now, &gil_us);
             break;
         case WDM_DRAINING:

@@ -88,6 +88,8 @@ static char event_of(int number)
     switch (number) {
     case SIGUSR1:
         return WDM_EVENT_REPLACE;
+    case SIGXCPU:
+        return WDM_EVENT_CPU_TIME;
     case SIGHUP:
         return WDM_EVENT_HUP;
     case SIGUSR2:
@@ -122,6 +124,7 @@ static void take_signals(const wdm_process *process)
     wdm_handle_signal(SIGUSR1, on_signal);
     wdm_handle_signal(SIGHUP, on_signal);
     wdm_handle_signal(SIGUSR2, on_signal);
+    wdm_handle_signal(SIGXCPU, on_signal);
 }
 
 /* A fork of the application's shares our descriptors: the other ends must not wait for it too. */
@@ -266,6 +269,9 @@ static void hear_event(wdm_process *process, ending *ending, char event)
     case WDM_EVENT_REPLACE:
         ending->eviction = 1;
         wdm_process_ask_successor(process, WIO_EXIT_STOP);
+        break;
+    case WDM_EVENT_CPU_TIME: /* comes again each second */
+        wdm_process_ask_successor(process, WIO_EXIT_CPU_TIME);
         break;
     case WDM_EVENT_STOP:
         stop(process, ending);

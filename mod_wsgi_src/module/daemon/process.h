@@ -63,7 +63,8 @@ _Noreturn void wdm_process_exit(wdm_process *process);
 
 /* Wakes the main thread. Async-signal-safe. */
 enum wdm_event {
-    WDM_EVENT_REPLACE = 'U', /* an operator wants a fresh process */
+    WDM_EVENT_REPLACE = 'U',  /* an operator wants a fresh process */
+    WDM_EVENT_CPU_TIME = 'C', /* cpu-time-limit is reached */
     WDM_EVENT_STOP = 'T',
     WDM_EVENT_HUP = 'H', /* for the application's subscribers */
     WDM_EVENT_USR2 = '2',

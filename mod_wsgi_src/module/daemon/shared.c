@@ -60,6 +60,15 @@ void wdm_describe_exit(uint32_t reason, uint32_t detail, char *text, size_t size
     case WIO_EXIT_INACTIVITY:
         snprintf(text, size, "ended after its inactivity-timeout");
         break;
+    case WIO_EXIT_AGE:
+        snprintf(text, size, "reached restart-interval");
+        break;
+    case WIO_EXIT_CPU_TIME:
+        snprintf(text, size, "reached cpu-time-limit");
+        break;
+    case WIO_EXIT_MEMORY:
+        snprintf(text, size, "reached memory-soft-limit");
+        break;
     case WIO_EXIT_START_FAILED:
         snprintf(text, size, "could not start");
         break;

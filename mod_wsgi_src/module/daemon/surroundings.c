@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "limits.h"
+
 #define LAST_PLAIN_SIGNAL 31
 
 void wdm_handle_signal(int number, void (*handler)(int))
@@ -151,7 +153,7 @@ int wdm_take_place(const wdm_group *group, char *error, size_t size)
 {
     char step[512];
 
-    if (set_environment(group, error, size) < 0)
+    if (set_environment(group, error, size) < 0 || wdm_take_limits(group, error, size) < 0)
         return -1;
     if (geteuid() == 0 && (take_groups(group, error, size) < 0 || take_user(group, error, size) < 0))
         return -1;

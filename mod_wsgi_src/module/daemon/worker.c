@@ -224,6 +224,23 @@ static void *work(void *argument)
 
 /* --- the crew ----------------------------------------------------------------------------------------------------- */
 
+/* The size asked for, in whole pages. 0, or an error number. */
+static int start_thread(wdm_worker *worker, int stack_size)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+
+    if (failed)
+        return failed;
+    if (stack_size)
+        failed = pthread_attr_setstacksize(&attributes, (size_t)((stack_size + page - 1) / page * page));
+    if (!failed)
+        failed = pthread_create(&worker->thread, &attributes, work, worker);
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
+
 int wdm_workers_start(wdm_process *process)
 {
     int count = process->group->threads;
@@ -240,7 +257,7 @@ int wdm_workers_start(wdm_process *process)
     }
     for (int i = 0; i < count; i++) {
         wdm_worker *worker = &process->workers[i];
-        int failed = pthread_create(&worker->thread, NULL, work, worker);
+        int failed = start_thread(worker, process->group->stack_size);
         if (failed) {
             errno = failed;
             return -1;

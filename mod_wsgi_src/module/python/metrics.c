@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "module.h"
 
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../transport/memory.h"
 #include "../transport/sockets.h"
 #include "setup.h"
 
 static double seconds(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-/* Bytes of this process in memory now, where the system has /proc/self/statm; else 0. */
-static unsigned long long resident_bytes(void)
-{
-    unsigned long long total, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
-        resident = 0;
-    fclose(file);
-    return resident * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
 PyObject *wpy_process_metrics(PyObject *module, PyObject *unused)
@@ -37,9 +24,9 @@ PyObject *wpy_process_metrics(PyObject *module, PyObject *unused)
     wpy_threads_total(&requests, &busy_us);
     PyEval_RestoreThread(state);
     getrusage(RUSAGE_SELF, &usage);
-    return Py_BuildValue("{s:i,s:K,s:d,s:L,s:K,s:d,s:d,s:d,s:d,s:d}", "pid", (int)getpid(), "request_count", requests,
+    return Py_BuildValue("{s:i,s:K,s:d,s:L,s:L,s:d,s:d,s:d,s:d,s:d}", "pid", (int)getpid(), "request_count", requests,
                          "request_busy_time", (double)busy_us / 1e6, "memory_max_rss",
-                         (long long)usage.ru_maxrss * 1024, "memory_rss", resident_bytes(), "cpu_user_time",
-                         seconds(usage.ru_utime), "cpu_system_time", seconds(usage.ru_stime), "restart_time", started,
-                         "current_time", now, "running_time", now - started);
+                         (long long)usage.ru_maxrss * 1024, "memory_rss", (long long)wio_resident_bytes(),
+                         "cpu_user_time", seconds(usage.ru_utime), "cpu_system_time", seconds(usage.ru_stime),
+                         "restart_time", started, "current_time", now, "running_time", now - started);
 }

@@ -36,6 +36,9 @@ enum wio_exit_reason {
     WIO_EXIT_SIGNAL,
     WIO_EXIT_CODE,
     WIO_EXIT_INACTIVITY,
+    WIO_EXIT_AGE,
+    WIO_EXIT_CPU_TIME,
+    WIO_EXIT_MEMORY,
     WIO_EXIT_START_FAILED
 };
 
