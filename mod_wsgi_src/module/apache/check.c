@@ -249,10 +249,11 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return status;
 }
 
+/* No place in this source: it would stand before an application's debug lines. */
 static void log_line(void *context, uint32_t vhost, int level, const char *text, size_t len)
 {
     (void)context;
-    ap_log_error(APLOG_MARK, level, 0, wap_vhost(vhost), "%.*s", (int)len, text);
+    ap_log_error(NULL, 0, APLOG_MODULE_INDEX, level, 0, wap_vhost(vhost), "%.*s", (int)len, text);
 }
 
 /* The descriptors of all error logs, each once. */

@@ -33,7 +33,7 @@ static struct {
 
 static void log_process(void *context, int level, const char *text, size_t len)
 {
-    ap_log_error(APLOG_MARK, level, 0, (server_rec *)context, "%.*s", (int)len, text);
+    ap_log_error(NULL, 0, APLOG_MODULE_INDEX, level, 0, (server_rec *)context, "%.*s", (int)len, text);
 }
 
 static int ask_mpm(int what)
@@ -224,7 +224,7 @@ static void channel_finish(wpy_channel *channel, wpy_outcome outcome, int status
 
 static void channel_log(wpy_channel *channel, int level, const char *text, size_t len)
 {
-    ap_log_rerror(APLOG_MARK, level, 0, of(channel)->r, "%.*s", (int)len, text);
+    ap_log_rerror(NULL, 0, APLOG_MODULE_INDEX, level, 0, of(channel)->r, "%.*s", (int)len, text);
 }
 
 int wap_embedded_run(wap_request *request)

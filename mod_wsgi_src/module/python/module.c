@@ -4,6 +4,7 @@
 #include "active.h"
 #include "events.h"
 #include "log.h"
+#include "log_handler.h"
 #include "setup.h"
 
 /* The release whose interface this module fulfils. */
@@ -70,7 +71,7 @@ static int install_mod_wsgi(wpy_interp *interp)
         !wpy_module_set(module, "application_group", text(interp->name)) &&
         !wpy_module_set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) &&
         !wpy_module_set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)) &&
-        !wpy_active_init(interp, module) && !wpy_events_init(interp, module))
+        !wpy_active_init(interp, module) && !wpy_events_init(interp, module) && !wpy_log_handler_init(module))
         result = 0;
     Py_XDECREF(module);
     return result;

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Callable
 from urllib.parse import quote
 
 import pytest
@@ -77,3 +79,28 @@ def test_text_beyond_latin_1(lab: Httpd) -> None:
 
 def test_errors_has_no_descriptor(lab: Httpd) -> None:
     assert lab.get("/logging/fileno").text == "OSError"
+
+
+@pytest.mark.parametrize("mode", ["embedded", "daemon"])
+def test_records_of_logging_keep_their_level(serve: Callable[..., Httpd], mode: str) -> None:
+    """With mod_wsgi.LogHandler."""
+    server = serve("inside.py", "LogLevel wsgi:debug")
+    assert server.get("/log_levels").status == 200
+    server.wait_log(r"\[wsgi:error\].*KeyError: 'inside'")
+    levels = {"debug": "debug", "info": "info", "warning": "warn", "error": "error", "critical": "crit"}
+    for level, name in levels.items():
+        origin = r"\[client [^]]*\] " if mode == "embedded" else ""
+        assert re.search(
+            rf"\[wsgi:{name}\] \[pid [^]]*\] {origin}a record of level {level}$", server.log(), re.MULTILINE
+        )
+    assert re.search(r"\[wsgi:info\].*\] two$", server.log(), re.MULTILINE)
+    assert re.search(r"\[wsgi:info\].*\] lines$", server.log(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("mode", ["daemon"])
+def test_the_log_level_of_the_server_applies_to_records(serve: Callable[..., Httpd], mode: str) -> None:
+    server = serve("inside.py", "LogLevel wsgi:warn")
+    assert server.get("/log_levels").status == 200
+    server.wait_log("a record of level critical")
+    assert "a record of level warning" in server.log()
+    assert "a record of level info" not in server.log()

@@ -22,6 +22,7 @@ def described(environ):
 
 def names(module):
     """Its public names with their types, without submodules."""
+    getattr(module, "LogHandler", None)  # made when it is first asked for
     seen = {name: type(value).__name__ for name, value in vars(module).items() if not name.startswith("_")}
     return {f"{module.__name__}.{name}": kind for name, kind in seen.items() if kind not in ("module", "_Feature")}
 
