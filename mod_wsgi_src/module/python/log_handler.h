@@ -5,8 +5,8 @@
 
 #include "interpreters.h"
 
-/* Has the class made when an application first asks for it, since `logging` is not imported for nothing. GIL held. 0; -1
- * with an exception. */
+/* Has the class made when an application first asks for it, since `logging` is not imported for nothing. GIL held. 0;
+ * -1 with an exception. */
 int wpy_log_handler_init(PyObject *module);
 
 #endif
