@@ -12,6 +12,7 @@
 #include "apr_lib.h"
 #include "apr_strings.h"
 
+#include "../transport/shelf.h"
 #include "arguments.h"
 
 typedef struct option option;
@@ -196,6 +197,7 @@ static const option options[] = {
     {"send-buffer-size", read_size, AT(send_buffer_size), 512, INT_MAX},
     {"receive-buffer-size", read_size, AT(receive_buffer_size), 512, INT_MAX},
     {"header-buffer-size", read_size, AT(header_buffer_size), 8192, INT_MAX},
+    {"shared-buffer-size", read_size, AT(shared_buffer_size), WIO_SLOT_SIZE, 1 << 30},
     SECONDS("connect-timeout", connect_timeout),
     SECONDS("socket-timeout", socket_timeout),
     SECONDS("queue-timeout", queue_timeout),
@@ -227,6 +229,7 @@ static const wdm_group defaults = {
     .threads = 15,
     .listen_backlog = 100,
     .header_buffer_size = 32768,
+    .shared_buffer_size = 8 << 20,
     .connect_timeout = 15,
     .graceful_timeout = 15,
     .shutdown_timeout = 5,

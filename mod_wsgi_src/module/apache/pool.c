@@ -99,6 +99,7 @@ int wap_pools_init(const wdm_generation *generation)
         pool->generation = generation;
         pool->group = &config->groups[i];
         pool->board = generation->boards[i];
+        pool->shelf = generation->shelves[i];
         pool->row = wio_board_take_row(pool->board, (uint32_t)getpid());
         pool->idle = calloc((size_t)pool->group->processes, sizeof *pool->idle);
         if (!pool->idle)

@@ -27,6 +27,7 @@ typedef struct wap_pool { /* of one daemon group */
     const wdm_generation *generation;
     const wdm_group *group;
     wio_board *board;
+    wio_shelf *shelf;
     int row;         /* of this child on the board; -1 none */
     wap_conns *idle; /* by process */
     wap_conns busy;

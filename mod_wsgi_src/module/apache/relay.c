@@ -256,6 +256,25 @@ static wap_verdict carry_data(wap_relay *relay)
     return WAP_GOING_ON;
 }
 
+/* Body bytes on the shelf: httpd sends them from there, and copies what it has to keep. */
+static wap_verdict take_lent(wap_relay *relay)
+{
+    wio_shelf *shelf = relay->pool->shelf;
+    wio_lent part;
+
+    memcpy(&part, relay->conn->memory + relay->at, sizeof part);
+    relay->at += sizeof part;
+    const uint8_t *bytes = part.length <= WIO_SLOT_SIZE ? wio_shelf_look(shelf, part.slot, relay->id) : NULL;
+    if (!bytes)
+        return nonsense(relay, "a block that is not on its shelf");
+
+    relay->body_bytes += part.length;
+    relay->unflushed = 1;
+    int gone = wap_reply_body(&relay->reply, bytes, part.length, 0) < 0;
+    wio_shelf_give(shelf, part.slot, relay->id);
+    return gone ? end_with(relay, wap_reply_abort(&relay->reply)) : WAP_GOING_ON;
+}
+
 static wap_verdict take_file(wap_relay *relay)
 {
     wio_file part;
@@ -316,13 +335,15 @@ static wap_verdict take_frame(wap_relay *relay)
         relay->part_left = frame.len;
         return carry_data(relay);
     }
-    if ((frame.type == WIO_END || frame.type == WIO_FILE) && !relay->reply.started)
+    if ((frame.type == WIO_END || frame.type == WIO_FILE || frame.type == WIO_LENT) && !relay->reply.started)
         return nonsense(relay, "a body without a head");
     if ((verdict = need(relay, frame.len)) != WAP_GOING_ON)
         return verdict;
     switch (frame.type) {
     case WIO_RESPONSE:
         return take_response(relay, frame.len);
+    case WIO_LENT:
+        return take_lent(relay);
     case WIO_FILE:
         return take_file(relay);
     case WIO_END:

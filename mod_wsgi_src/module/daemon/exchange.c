@@ -4,14 +4,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "../transport/board.h"
 #include "../transport/sockets.h"
 
 #define FIRST_IN        (16 * 1024)
 #define FIRST_OUT       (40 * 1024)
-#define KEPT_MEMORY     (256 * 1024) /* what a buffer may hold between requests */
-#define SMALL_BODY      (32 * 1024)  /* copied, to travel with head and END; more is sent from where it lies */
-#define MOST_BLOCKS     64           /* of a body in one vector */
+#define KEPT_MEMORY     (256 * 1024)  /* what a buffer may hold between requests */
+#define SMALL_BODY      (32 * 1024)   /* copied, to travel with head and END; more is sent from where it lies */
+#define MOST_BLOCKS     64            /* of a body in one vector */
+#define UNTOLD          (1024 * 1024) /* what lies on the shelf before the child is told, when more follows */
 #define GATEWAY_TIMEOUT 504
 
 static wdm_exchange *exchange_of(wpy_channel *channel)
@@ -124,30 +127,84 @@ static int channel_head(wpy_channel *channel, const void *head, size_t len)
     return put_whole(x, WIO_RESPONSE, 0, head, (uint32_t)len);
 }
 
-/* One DATA frame of at most WIO_MAX_DATA bytes from where blocks[*at] stands at *offset; moves both on. */
-static int send_part(wdm_exchange *x, const struct iovec *blocks, int count, int *at, size_t *offset)
+/* What is still to be sent of a body. */
+typedef struct rest {
+    const struct iovec *block, *end;
+    size_t offset; /* into *block */
+} rest;
+
+/* The next piece, of at most `room` bytes; an empty one at the end. */
+static struct iovec next_piece(rest *rest, size_t room)
+{
+    while (rest->block < rest->end && rest->offset == rest->block->iov_len) {
+        rest->block++;
+        rest->offset = 0;
+    }
+    if (rest->block == rest->end)
+        return (struct iovec){NULL, 0};
+
+    size_t left = rest->block->iov_len - rest->offset;
+    struct iovec piece = {(char *)rest->block->iov_base + rest->offset, left < room ? left : room};
+    rest->offset += piece.iov_len;
+    return piece;
+}
+
+/* Lays what a slot takes on the shelf; its frame waits in `out`. Should that never arrive, the manager finds the slot.
+ * Bytes laid; 0 no slot is free, or nothing is left; -1. */
+static ssize_t lay_part(wdm_exchange *x, rest *rest)
+{
+    uint8_t *bytes;
+    int slot = x->shelf && x->request.word != WIO_NO_WORD ? wio_shelf_take(x->shelf, x->pid, &bytes) : -1;
+    wio_lent part = {(uint32_t)slot, 0};
+
+    if (slot < 0)
+        return 0;
+    for (struct iovec piece; (piece = next_piece(rest, WIO_SLOT_SIZE - part.length)).iov_len;) {
+        memcpy(bytes + part.length, piece.iov_base, piece.iov_len);
+        part.length += (uint32_t)piece.iov_len;
+    }
+    wio_shelf_lend(x->shelf, slot, x->request.id);
+    x->body_bytes += part.length;
+    return put_whole(x, WIO_LENT, 0, &part, sizeof part) < 0 ? -1 : (ssize_t)part.length;
+}
+
+/* Sends a DATA frame with the next bytes, from where they lie. As lay_part. */
+static ssize_t send_part(wdm_exchange *x, rest *rest)
 {
     struct iovec vec[MOST_BLOCKS];
     uint32_t len = 0;
     int n = 1;
 
-    while (*at < count && n < MOST_BLOCKS && len < WIO_MAX_DATA) {
-        size_t left = blocks[*at].iov_len - *offset, room = WIO_MAX_DATA - len;
-        size_t take = left < room ? left : room;
-        vec[n++] = (struct iovec){(char *)blocks[*at].iov_base + *offset, take};
-        len += (uint32_t)take;
-        *offset += take;
-        if (take == left) {
-            *offset = 0;
-            ++*at;
-        }
-    }
+    while (n < MOST_BLOCKS && (vec[n] = next_piece(rest, WIO_SLOT_SIZE - len)).iov_len)
+        len += (uint32_t)vec[n++].iov_len;
     if (len == 0)
         return 0;
     if (put_frame(x, WIO_DATA, 0, len) < 0)
         return -1;
     x->body_bytes += len;
-    return transmit(x, vec, n, -1);
+    return transmit(x, vec, n, -1) < 0 ? -1 : (ssize_t)len;
+}
+
+static int send_large(wdm_exchange *x, const struct iovec *blocks, int count, size_t total)
+{
+    rest rest = {blocks, blocks + count, 0};
+    size_t untold = 0; /* laid since the last send */
+
+    while (total) {
+        ssize_t part = lay_part(x, &rest);
+        untold = part > 0 ? untold + (size_t)part : 0;
+        if (part == 0)
+            part = send_part(x, &rest);
+        if (part < 0)
+            return -1;
+        total -= (size_t)part;
+        if (untold >= UNTOLD && total) {
+            untold = 0;
+            if (flush(x) < 0)
+                return -1;
+        }
+    }
+    return 0;
 }
 
 static int copy_body(wdm_exchange *x, const struct iovec *blocks, int count, size_t total)
@@ -164,8 +221,7 @@ static int copy_body(wdm_exchange *x, const struct iovec *blocks, int count, siz
 static int channel_body(wpy_channel *channel, const struct iovec *blocks, int count, int flush_now)
 {
     wdm_exchange *x = exchange_of(channel);
-    size_t total = 0, offset = 0;
-    int at = 0;
+    size_t total = 0;
 
     if (x->broken)
         return -1;
@@ -175,12 +231,10 @@ static int channel_body(wpy_channel *channel, const struct iovec *blocks, int co
     if (x->out.len + total <= SMALL_BODY) {
         if (total && copy_body(x, blocks, count, total) < 0)
             return -1;
-        return flush_now ? flush(x) : 0;
+    } else if (send_large(x, blocks, count, total) < 0) {
+        return -1;
     }
-    while (at < count)
-        if (send_part(x, blocks, count, &at, &offset) < 0)
-            return -1;
-    return 0;
+    return flush_now ? flush(x) : 0;
 }
 
 static int channel_file(wpy_channel *channel, int fd, off_t offset, off_t length)
@@ -222,7 +276,7 @@ static void channel_log(wpy_channel *channel, int level, const char *text, size_
 
 /* --- a life ------------------------------------------------------------------------------------------------------- */
 
-int wdm_exchange_init(wdm_exchange *x, const wdm_config *config)
+int wdm_exchange_init(wdm_exchange *x, const wdm_config *config, wio_shelf *shelf)
 {
     memset(x, 0, sizeof *x);
     x->channel = (wpy_channel){.read = channel_read,
@@ -232,6 +286,8 @@ int wdm_exchange_init(wdm_exchange *x, const wdm_config *config)
                                .finish = channel_finish,
                                .log = channel_log};
     x->config = config;
+    x->shelf = shelf;
+    x->pid = (uint32_t)getpid();
     x->fd = -1;
     wio_buf_init(&x->in, NULL, 0);
     wio_buf_init(&x->out, NULL, 0);

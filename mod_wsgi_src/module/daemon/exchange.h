@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One request over one connection, as the Python layer sees it: a wpy_channel. Head and small bodies wait in `out`
- * until flush, finish or a full buffer, so that an ordinary response costs one system call; big bodies go out as
- * vectors.
+ * until flush, finish or a full buffer, so that an ordinary response costs one system call; big bodies are laid on the
+ * shelf, or go out as vectors when that is full.
  *
  * The worker's thread owns everything but what `lock` guards: the monitor may end the request from its thread.
  */
@@ -14,11 +14,14 @@
 #include "../python/channel.h"
 #include "../transport/buffer.h"
 #include "../transport/frame.h"
+#include "../transport/shelf.h"
 #include "config.h"
 
 typedef struct wdm_exchange {
     wpy_channel channel; /* first: the Python layer hands it back */
     const wdm_config *config;
+    wio_shelf *shelf; /* NULL: there is none */
+    uint32_t pid; /* of this process */
     wio_request request;
     wio_buf in, out;     /* reused from request to request */
     uint64_t body_bytes; /* of the response */
@@ -33,7 +36,7 @@ typedef struct wdm_exchange {
 } wdm_exchange;
 
 /* 0, or -1 when out of memory. */
-int wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config);
+int wdm_exchange_init(wdm_exchange *exchange, const wdm_config *config, wio_shelf *shelf);
 void wdm_exchange_free(wdm_exchange *exchange);
 
 /* Worker: a request begins on a connection; ends. wdm_exchange_close tells whether the monitor ended it: then the

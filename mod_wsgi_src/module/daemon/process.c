@@ -155,11 +155,8 @@ static void close_what_is_not_ours(wdm_process *process)
     wio_close_all_but(keep, n);
     free(keep);
 
-    /* A daemon may harm the board of its own group only. */
-    for (int i = 0; i < config->n_groups; i++)
-        if ((uint32_t)i != process->group->index)
-            wio_board_unmap(process->generation->boards[i]);
-    wdm_generation_forget_children(process->generation);
+    /* A daemon may read and harm what is shared with its own group only. */
+    wdm_generation_keep_group(process->generation, process->group->index);
 }
 
 static uint32_t jittered(int limit)

@@ -145,12 +145,16 @@ static int open_group(wdm_generation *generation, const wdm_group *group, char *
 {
     const wdm_config *config = generation->config;
     uint32_t index = group->index;
+    uint32_t slots = group->threads > 0 ? (uint32_t)group->shared_buffer_size / WIO_SLOT_SIZE : 0;
 
     generation->boards[index] =
         wio_board_new((uint32_t)group->processes, config->max_children, config->max_connections);
     generation->seats[index] = calloc((size_t)group->processes, sizeof(wdm_seat));
-    if (!generation->boards[index] || !generation->seats[index]) {
-        snprintf(error, size, "no memory for the board of daemon group '%s'", group->name);
+    if (slots > 0)
+        generation->shelves[index] = wio_shelf_new(slots * (uint32_t)group->processes);
+    if (!generation->boards[index] || !generation->seats[index] ||
+        (slots > 0 && !generation->shelves[index])) {
+        snprintf(error, size, "no memory to share with daemon group '%s'", group->name);
         return -1;
     }
     for (int i = 0; i < group->processes; i++)
@@ -166,11 +170,12 @@ static int open_generation(wdm_generation *generation, char *error, size_t size)
     const wdm_config *config = generation->config;
 
     generation->boards = calloc((size_t)config->n_groups, sizeof *generation->boards);
+    generation->shelves = calloc((size_t)config->n_groups, sizeof *generation->shelves);
     generation->seats = calloc((size_t)config->n_groups, sizeof *generation->seats);
     void *children = mmap(NULL, generation->max_children * sizeof *generation->children, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANON, -1, 0);
     generation->children = children == MAP_FAILED ? NULL : children;
-    if (!generation->boards || !generation->seats || !generation->children) {
+    if (!generation->boards || !generation->shelves || !generation->seats || !generation->children) {
         snprintf(error, size, "out of memory");
         return -1;
     }
@@ -188,11 +193,31 @@ static int open_generation(wdm_generation *generation, char *error, size_t size)
     return 0;
 }
 
-void wdm_generation_forget_children(wdm_generation *generation)
+static void unmap_children(wdm_generation *generation)
 {
     if (generation->children)
         munmap((void *)generation->children, generation->max_children * sizeof *generation->children);
     generation->children = NULL;
+}
+
+static void unmap_group(wdm_generation *generation, int group)
+{
+    if (generation->boards) {
+        wio_board_unmap(generation->boards[group]);
+        generation->boards[group] = NULL;
+    }
+    if (generation->shelves) {
+        wio_shelf_unmap(generation->shelves[group]);
+        generation->shelves[group] = NULL;
+    }
+}
+
+void wdm_generation_keep_group(wdm_generation *generation, uint32_t group)
+{
+    for (int i = 0; i < generation->config->n_groups; i++)
+        if ((uint32_t)i != group)
+            unmap_group(generation, i);
+    unmap_children(generation);
 }
 
 static void release(wdm_generation *generation)
@@ -203,16 +228,13 @@ static void release(wdm_generation *generation)
         wdm_seat *seats = generation->seats ? generation->seats[i] : NULL;
         for (int j = 0; seats && j < config->groups[i].processes; j++)
             close_fd(&seats[j].listener);
-        if (generation->boards) {
-            wio_board_unmap(generation->boards[i]);
-            generation->boards[i] = NULL;
-        }
+        unmap_group(generation, i);
     }
     for (int i = 0; i < 2; i++) {
         close_fd(&generation->lifeline[i]);
         close_fd(&generation->retire[i]);
     }
-    wdm_generation_forget_children(generation);
+    unmap_children(generation);
 }
 
 void wdm_generation_free(wdm_generation *generation, int remove_sockets)
@@ -231,6 +253,7 @@ void wdm_generation_free(wdm_generation *generation, int remove_sockets)
     }
     free(generation->seats);
     free(generation->boards);
+    free(generation->shelves);
     free(generation);
 }
 
@@ -295,6 +318,11 @@ static int is_gone(uint32_t pid)
     return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
+static int is_held(const void *board, uint64_t id)
+{
+    return wio_board_holds(board, id);
+}
+
 int wdm_generation_sweep(wdm_generation *generation)
 {
     int living = 0;
@@ -306,8 +334,11 @@ int wdm_generation_sweep(wdm_generation *generation)
         else if (pid)
             living++;
     }
-    for (int i = 0; i < generation->config->n_groups; i++)
+    for (int i = 0; i < generation->config->n_groups; i++) {
         wio_board_sweep(generation->boards[i], is_gone);
+        if (generation->shelves[i])
+            wio_shelf_sweep(generation->shelves[i], is_held, generation->boards[i]);
+    }
     return living;
 }
 

@@ -15,6 +15,7 @@
 #include "../transport/board.h"
 #include "../transport/frame.h"
 #include "../transport/message.h"
+#include "../transport/shelf.h"
 #include "config.h"
 
 typedef struct wdm_seat { /* the place of one daemon process; its holder changes */
@@ -27,8 +28,9 @@ typedef struct wdm_generation {
     pid_t owner;              /* the Apache parent */
     uid_t client_uid;         /* who may connect to daemons: the user of Apache's children */
     uint8_t token[WIO_TOKEN_SIZE];
-    wio_board **boards; /* by group */
-    wdm_seat **seats;   /* by group and process */
+    wio_board **boards;  /* by group */
+    wio_shelf **shelves; /* by group; NULL: shared-buffer-size=0, or a service script */
+    wdm_seat **seats;    /* by group and process */
     int lifeline[2], retire[2];
     _Atomic uint32_t *children; /* shared: pids of living Apache children, written by the parent */
     uint32_t max_children;
@@ -50,8 +52,8 @@ void wdm_generation_note_child(wdm_generation *generation, pid_t pid, int alive)
 /* Manager: forgets dead children and what they had on offer. Returns how many live. */
 int wdm_generation_sweep(wdm_generation *generation);
 
-/* Daemon: unmaps the table of children. */
-void wdm_generation_forget_children(wdm_generation *generation);
+/* Daemon: unmaps what is not for the daemons of this group. */
+void wdm_generation_keep_group(wdm_generation *generation, uint32_t group);
 
 /* Removes sockets of earlier servers with this prefix on which nobody listens. */
 void wdm_sweep_sockets(const char *prefix);

@@ -214,6 +214,8 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
         (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_CODE) && !table->ending ? WPY_LOG_WARNING : WPY_LOG_INFO;
     char why[80];
 
+    if (table->generation->shelves[daemon->group])
+        wio_shelf_forget(table->generation->shelves[daemon->group], (uint32_t)daemon->pid);
     atomic_store(&record->exit_reason, reason);
     atomic_store(&record->exit_detail, detail);
     atomic_store(&record->exit_pid, (uint32_t)daemon->pid); /* last: who sees it sees the others */

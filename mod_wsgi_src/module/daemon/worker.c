@@ -252,7 +252,8 @@ int wdm_workers_start(wdm_process *process)
     for (int i = 0; i < count; i++) {
         wdm_worker *worker = &process->workers[i];
         worker->process = process;
-        if (wdm_exchange_init(&worker->exchange, process->config) < 0)
+        if (wdm_exchange_init(&worker->exchange, process->config, process->generation->shelves[process->group->index]) <
+            0)
             return -1;
     }
     for (int i = 0; i < count; i++) {

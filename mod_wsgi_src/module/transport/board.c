@@ -206,6 +206,14 @@ int wio_board_withdraw(wio_board *board, int word, uint64_t id)
     return word >= 0 && change(board, (uint32_t)word, id, WIO_WITHDRAWN);
 }
 
+int wio_board_holds(const wio_board *board, uint64_t id)
+{
+    for (uint32_t word = 0; word < board->words; word++)
+        if (atomic_load(&board->word[word].claim) >> STATE_BITS == id && atomic_load(&board->word[word].owner))
+            return 1;
+    return 0;
+}
+
 /* --- the dead ---------------------------------------------------------------------------------------------------- */
 
 static void sweep_word(claim_word *word)

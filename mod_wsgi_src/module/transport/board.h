@@ -78,6 +78,8 @@ uint64_t wio_board_next_id(wio_board *board);
 
 /* A word of -1 is ignored. */
 void wio_board_offer(wio_board *board, int word, uint64_t id);
+/* Does a child's connection still carry the request? */
+int wio_board_holds(const wio_board *board, uint64_t id);
 /* 1 when this call won, 0 when the other side did. Starting WIO_NO_WORD always wins, withdrawing word -1 never. */
 int wio_board_start(wio_board *board, uint32_t word, uint64_t id);
 int wio_board_withdraw(wio_board *board, int word, uint64_t id);

@@ -7,7 +7,8 @@
 /* The structures travel as they are, so they must have no padding. */
 _Static_assert(sizeof(wio_hello) == 36, "wio_hello has padding");
 _Static_assert(sizeof(wio_request) == 64, "wio_request has padding");
-_Static_assert(sizeof(wio_file) == 16 && sizeof(wio_end) == 16, "wio_file or wio_end has padding");
+_Static_assert(sizeof(wio_lent) == 8 && sizeof(wio_file) == 16 && sizeof(wio_end) == 16,
+               "wio_lent, wio_file or wio_end has padding");
 
 #define PAIR_HEADER     8
 #define RESPONSE_HEADER 8
@@ -43,6 +44,9 @@ static int bounds(uint8_t type, uint32_t max_head, uint32_t *least, uint32_t *mo
     case WIO_RESPONSE:
         *least = RESPONSE_HEADER + 1;
         *most = WIO_MAX_RESPONSE;
+        return 0;
+    case WIO_LENT:
+        *least = *most = sizeof(wio_lent);
         return 0;
     case WIO_FILE:
         *least = *most = sizeof(wio_file);

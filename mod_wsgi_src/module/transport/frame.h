@@ -14,6 +14,7 @@
  *   READ     d>c  payload u32: bytes wanted; the daemon then waits in recv, so the wire is half-duplex
  *   DATA     both body bytes. c>d: flags may carry WIO_LAST (no more body) or WIO_FAILED (arg = errno: body lost)
  *   RESPONSE d>c  a head (status and header fields)
+ *   LENT     d>c  wio_lent: body bytes in a slot of the shelf, which is the child's to give back
  *   FILE     d>c  wio_file + one descriptor by SCM_RIGHTS
  *   END      d>c  wio_end: only this makes the response whole
  *   ABORT    d>c  arg = wio_abort_code; before a RESPONSE the HTTP status to answer. The daemon has logged the cause
@@ -29,7 +30,18 @@
 #define WIO_ORDER            0x01020304u
 #define WIO_TOKEN_SIZE       16
 
-enum wio_type { WIO_HELLO = 1, WIO_HEAD, WIO_READ, WIO_DATA, WIO_RESPONSE, WIO_FILE, WIO_END, WIO_ABORT, WIO_RETRY };
+enum wio_type {
+    WIO_HELLO = 1,
+    WIO_HEAD,
+    WIO_READ,
+    WIO_DATA,
+    WIO_RESPONSE,
+    WIO_FILE,
+    WIO_END,
+    WIO_ABORT,
+    WIO_RETRY,
+    WIO_LENT
+};
 
 enum wio_frame_flag { WIO_LAST = 1, WIO_FAILED = 2 };
 
@@ -74,6 +86,10 @@ typedef struct wio_request {
     uint32_t vars_len;
     uint32_t body_len; /* inline body behind the variables */
 } wio_request;
+
+typedef struct wio_lent {
+    uint32_t slot, length;
+} wio_lent;
 
 typedef struct wio_file {
     uint64_t offset, length;

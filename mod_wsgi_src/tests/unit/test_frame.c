@@ -33,6 +33,7 @@ static const struct {
     {WIO_DATA, 0, WIO_MAX_DATA},
     {WIO_RESPONSE, 9, WIO_MAX_RESPONSE},
     {WIO_FILE, sizeof(wio_file), sizeof(wio_file)},
+    {WIO_LENT, sizeof(wio_lent), sizeof(wio_lent)},
     {WIO_END, sizeof(wio_end), sizeof(wio_end)},
     {WIO_ABORT, 0, WIO_MAX_TEXT},
     {WIO_RETRY, 0, 0},
