@@ -21,7 +21,7 @@ typedef struct wdm_exchange {
     wpy_channel channel; /* first: the Python layer hands it back */
     const wdm_config *config;
     wio_shelf *shelf; /* NULL: there is none */
-    uint32_t pid; /* of this process */
+    uint32_t pid;     /* of this process */
     wio_request request;
     wio_buf in, out;     /* reused from request to request */
     uint64_t body_bytes; /* of the response */

@@ -152,8 +152,7 @@ static int open_group(wdm_generation *generation, const wdm_group *group, char *
     generation->seats[index] = calloc((size_t)group->processes, sizeof(wdm_seat));
     if (slots > 0)
         generation->shelves[index] = wio_shelf_new(slots * (uint32_t)group->processes);
-    if (!generation->boards[index] || !generation->seats[index] ||
-        (slots > 0 && !generation->shelves[index])) {
+    if (!generation->boards[index] || !generation->seats[index] || (slots > 0 && !generation->shelves[index])) {
         snprintf(error, size, "no memory to share with daemon group '%s'", group->name);
         return -1;
     }

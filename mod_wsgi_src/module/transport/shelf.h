@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shelf of one daemon group: slots of shared memory, mapped before the forks, on which daemons lay large blocks of a
- * response for Apache's children, so that these are copied once and not twice, and by no system call. It never makes
+/* The shelf of one daemon group: slots of shared memory, mapped before the forks, on which daemons lay large blocks of
+ * a response for Apache's children, so that these are copied once and not twice, and by no system call. It never makes
  * anybody wait: when no slot is free, the block goes over the socket.
  *
  * A slot is free, being filled by a daemon, or lent to a request. Each change is one atomic operation, and only these

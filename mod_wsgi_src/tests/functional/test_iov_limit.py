@@ -50,7 +50,7 @@ def application(environ, start_response):
 CONFIG = """
 LimitRequestFields 5000
 WSGIChunkedRequest On
-WSGIDaemonProcess d processes=1 threads=4
+WSGIDaemonProcess d processes=1 threads=4 shared-buffer-size=0
 WSGIProcessGroup d
 WSGIApplicationGroup %{GLOBAL}
 WSGIScriptAlias / {apps}/vectors.py

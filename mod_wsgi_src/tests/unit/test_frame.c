@@ -33,10 +33,10 @@ static const struct {
     {WIO_DATA, 0, WIO_MAX_DATA},
     {WIO_RESPONSE, 9, WIO_MAX_RESPONSE},
     {WIO_FILE, sizeof(wio_file), sizeof(wio_file)},
-    {WIO_LENT, sizeof(wio_lent), sizeof(wio_lent)},
     {WIO_END, sizeof(wio_end), sizeof(wio_end)},
     {WIO_ABORT, 0, WIO_MAX_TEXT},
     {WIO_RETRY, 0, 0},
+    {WIO_LENT, sizeof(wio_lent), sizeof(wio_lent)},
 };
 
 static int taken(uint8_t type, uint8_t flags, uint16_t arg, uint32_t len)
@@ -66,7 +66,7 @@ static void frame_lengths_are_bounded_for_each_type(void)
 static void frame_types_and_reserved_bits_are_refused(void)
 {
     for (unsigned type = 0; type < 256; type++) {
-        int known = type >= WIO_HELLO && type <= WIO_RETRY;
+        int known = type >= WIO_HELLO && type <= WIO_LENT;
         for (unsigned flags = 0; flags < 256; flags++) {
             uint32_t len = known ? lengths[type - 1].least : 0;
             int legal = known && (flags == 0 || (type == WIO_DATA && flags <= (WIO_LAST | WIO_FAILED)));
