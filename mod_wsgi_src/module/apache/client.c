@@ -109,34 +109,48 @@ static void look_again(wap_request *request)
         request->fields.script_mtime_us = info.mtime;
 }
 
+/* One attempt at one process, which has been counted in for it. WAP_REPLAY: try another. */
+static wap_verdict try_process(wap_relay *relay, uint32_t process, int fresh)
+{
+    wap_pool *pool = relay->pool;
+    wap_conn *conn;
+    int status = connect_to(relay->r, pool, process, fresh, &conn);
+
+    if (status != OK) {
+        relay->status = status;
+        return WAP_ENDED;
+    }
+    wap_verdict verdict = wap_relay_run(relay, conn);
+    if (verdict == WAP_ANSWERED) {
+        wap_pool_give(pool, conn);
+        return verdict;
+    }
+    wap_pool_drop(pool, conn);
+    return verdict;
+}
+
 static int try_processes(wap_relay *relay)
 {
     wap_pool *pool = relay->pool;
-    int tries = 2 * pool->group->processes + SPARE_TRIES, fresh = 0;
-    wap_conn *conn;
+    int tries = 2 * pool->group->processes + SPARE_TRIES;
 
     for (int i = 0; i < tries; i++) {
         int process = wap_client_choose(pool);
         if (process < 0)
             return unavailable(relay->r, pool, "its processes fail to start");
-        int status = connect_to(relay->r, pool, (uint32_t)process, fresh, &conn);
-        if (status != OK)
-            return status;
+        /* Counted before anything else is done, so that requests which come together spread. Where one kept connection
+         * was dead all are: from the second attempt on it is a fresh one. */
+        wio_board_enter(pool->board, pool->row, (uint32_t)process);
+        wap_verdict verdict = try_process(relay, (uint32_t)process, i > 0);
+        wio_board_leave(pool->board, pool->row, (uint32_t)process);
 
-        wap_verdict verdict = wap_relay_run(relay, conn);
-        if (verdict == WAP_ANSWERED) {
-            wap_pool_give(pool, conn);
-            return relay->status;
-        }
-        wap_pool_drop(pool, conn);
-        if (verdict == WAP_ENDED)
+        if (verdict == WAP_ANSWERED || verdict == WAP_ENDED)
             return relay->status;
         if (verdict == WAP_UNAVAILABLE || wap_pools_stopping())
             return unavailable(relay->r, pool, "no process became ready within connect-timeout");
         if (verdict == WAP_REPLAY)
             look_again(relay->request);
         relay->request->fields.flags += 1u << WIO_REQUEST_REPLAYS;
-        fresh = 1; /* where one kept connection is dead, all are */
         wap_pool_clear(pool, (uint32_t)process);
     }
     return unavailable(relay->r, pool, "one process after the other ended before it took the request");

@@ -95,14 +95,16 @@ wap_verdict wap_patience_ask(wap_relay *relay)
 
 /* --- loss --------------------------------------------------------------------------------------------------------- */
 
-/* Why the daemon ended, which its manager records a moment after the end of file shows. */
+/* Why the daemon ended, which its manager records a moment after the end of file shows. Others may end on the same
+ * seat; the claim word tells which one had the request. */
 static void explain(const wap_relay *relay, char *text, size_t size)
 {
     wio_process *process = wio_board_process(relay->pool->board, relay->conn->process);
+    uint32_t runner = wio_board_runner(relay->pool->board, relay->conn->word);
 
     for (int i = 0; i < RECORD_WAIT; i++) {
         uint32_t pid = atomic_load(&process->exit_pid);
-        if (pid != relay->exits_before) {
+        if (runner ? pid == runner : pid != relay->exits_before) {
             int len = apr_snprintf(text, size, "daemon process %u ", pid);
             wdm_describe_exit(atomic_load(&process->exit_reason), atomic_load(&process->exit_detail), text + len,
                               size - (size_t)len);

@@ -374,12 +374,10 @@ wap_verdict wap_relay_run(wap_relay *relay, wap_conn *conn)
     relay->request_left = fields->content_length < 0 ? -1 : fields->content_length - fields->body_len;
     relay->exits_before = atomic_load_explicit(&process->exit_pid, memory_order_relaxed);
 
-    wio_board_enter(relay->pool->board, relay->pool->row, conn->process);
     if (offer(relay) < 0)
         verdict = wap_relay_lost(relay);
     while (verdict == WAP_GOING_ON)
         verdict = take_frame(relay);
-    wio_board_leave(relay->pool->board, relay->pool->row, conn->process);
 
     while (relay->n_fds)
         close(relay->fds[--relay->n_fds]);

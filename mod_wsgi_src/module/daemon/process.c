@@ -25,11 +25,23 @@ static wdm_process *this_process;
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
+static int tell_manager(const wdm_process *process, char word)
+{
+    ssize_t told;
+
+    do
+        told = write(process->control, &word, 1);
+    while (told < 0 && errno == EINTR);
+    return told == 1 ? 0 : -1;
+}
+
+/* The manager hears the reason over the control socket: an exit code could be an application's. */
 _Noreturn void wdm_process_exit(wdm_process *process)
 {
     uint32_t reason = atomic_load(&process->reason);
 
-    _exit(WDM_EXIT_CODE + (int)(reason ? reason : WIO_EXIT_STOP)); /* no atexit: those of Apache are the parent's */
+    tell_manager(process, (char)(WDM_ENDS | (reason ? reason : WIO_EXIT_STOP)));
+    _exit(reason == WIO_EXIT_START_FAILED ? EXIT_FAILURE : EXIT_SUCCESS); /* no atexit: those are the parent's */
 }
 
 static _Noreturn void fail_start(wdm_process *process, const char *error)
@@ -45,16 +57,6 @@ static void set_reason(wdm_process *process, uint32_t reason)
     uint32_t unknown = WIO_EXIT_NONE;
 
     atomic_compare_exchange_strong(&process->reason, &unknown, reason);
-}
-
-static int tell_manager(const wdm_process *process, char word)
-{
-    ssize_t told;
-
-    do
-        told = write(process->control, &word, 1);
-    while (told < 0 && errno == EINTR);
-    return told == 1 ? 0 : -1;
 }
 
 void wdm_process_ask_successor(wdm_process *process, uint32_t reason)
@@ -377,19 +379,20 @@ static _Noreturn void run_service(wdm_process *process)
     _exit(failed ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-_Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
-                               const wdm_title *title)
+_Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post, const wdm_title *title)
 {
     static wdm_process process; /* threads outlive this frame's reach */
     char error[768];
 
     process.generation = generation;
     process.config = generation->config;
-    process.group = &generation->config->groups[group];
-    process.board = generation->boards[group];
-    process.record = wio_board_process(process.board, seat);
-    process.listener = generation->seats[group][seat].listener;
-    process.control = control;
+    process.group = &generation->config->groups[post->group];
+    process.board = generation->boards[post->group];
+    process.record = wio_board_process(process.board, post->seat);
+    process.listener = generation->seats[post->group][post->seat].listener;
+    process.control = post->control;
+    process.successor = post->successor;
+    process.pid = (uint32_t)getpid();
     process.start_us = wio_now_us();
     process.request_limit = jittered(process.group->maximum_requests);
 
@@ -403,7 +406,8 @@ _Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint3
     if (process.group->threads == 0)
         run_service(&process);
 
-    run_imports(&process);
+    if (run_imports(&process) < 0 && process.successor)
+        fail_start(&process, "a script to be loaded at start failed: the process that it was to replace serves on");
     atomic_store(&process.record->served, 0);
     if (wdm_workers_start(&process) < 0 || wio_ready_add(process.ready, process.listener) < 0)
         fail_start(&process, strerror(errno));

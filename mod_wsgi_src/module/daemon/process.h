@@ -12,9 +12,6 @@
 #include "shared.h"
 #include "surroundings.h"
 
-/* A daemon that ends for a reason of ours exits with this plus the wio_exit_reason; 0 .. 200 are an application's. */
-#define WDM_EXIT_CODE 200
-
 /* What the monitor may look at. */
 enum wdm_phase { WDM_STARTING, WDM_SERVING, WDM_DRAINING, WDM_ENDING };
 
@@ -26,7 +23,9 @@ typedef struct wdm_process {
     const wdm_group *group;
     wio_board *board;
     wio_process *record;
-    int forked; /* in a process that an application forked */
+    uint32_t pid;
+    int successor; /* another daemon serves on this seat until we are ready */
+    int forked;    /* in a process that an application forked */
     int listener, control;
     int events[2]; /* pipe: one byte for each thing that the main thread must know */
     wio_ready *ready;
@@ -49,10 +48,15 @@ typedef struct wdm_process {
     _Atomic int64_t exit_at_us; /* the monitor ends the process hard; 0: no such time */
 } wdm_process;
 
-/* What a daemon process does from its fork on; never returns. `control` is its end of the socket pair with the
- * manager. */
-_Noreturn void wdm_process_run(wdm_generation *generation, uint32_t group, uint32_t seat, int control,
-                               const wdm_title *title);
+/* Where a daemon belongs. */
+typedef struct wdm_post {
+    uint32_t group, seat;
+    int control;   /* its end of the socket pair with the manager */
+    int successor; /* another daemon serves on this seat until this one is ready */
+} wdm_post;
+
+/* What a daemon process does from its fork on; never returns. */
+_Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post, const wdm_title *title);
 
 /* Any thread: asks the manager for a successor and serves on until that is ready. Only the first reason counts. */
 void wdm_process_ask_successor(wdm_process *process, uint32_t reason);

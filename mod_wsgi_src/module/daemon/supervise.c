@@ -32,15 +32,19 @@ static wio_process *record_of(const wdm_table *table, const wdm_daemon *daemon)
 
 /* --- seats -------------------------------------------------------------------------------------------------------- */
 
-static int64_t backoff(int quick_deaths)
+/* When the next daemon may start: at once after a useful life, else a second after the last one began at the
+ * earliest, and with pauses that grow. */
+static int64_t next_start(const wdm_plan *plan, int64_t now)
 {
     int64_t wait = SECOND;
 
-    if (quick_deaths < PATIENT_DEATHS)
-        return 0;
-    for (int i = PATIENT_DEATHS; i < quick_deaths && wait < LONGEST_BACKOFF; i++)
+    if (plan->quick_deaths == 0)
+        return now;
+    if (plan->quick_deaths < PATIENT_DEATHS)
+        return plan->born_us + SECOND > now ? plan->born_us + SECOND : now;
+    for (int i = PATIENT_DEATHS; i < plan->quick_deaths && wait < LONGEST_BACKOFF; i++)
         wait *= 2;
-    return wait < LONGEST_BACKOFF ? wait : LONGEST_BACKOFF;
+    return now + (wait < LONGEST_BACKOFF ? wait : LONGEST_BACKOFF);
 }
 
 /* Brings plan and board in line with who sits there. */
@@ -67,7 +71,7 @@ static void settle(wdm_table *table, uint32_t group, uint32_t seat)
     if (starting || ready || table->ending)
         plan->start_at_us = 0;
     else if (plan->start_at_us == 0)
-        plan->start_at_us = wio_now_us() + backoff(plan->quick_deaths);
+        plan->start_at_us = next_start(plan, wio_now_us());
 }
 
 static void start_failed(wdm_table *table, uint32_t group, uint32_t seat, const char *what)
@@ -92,6 +96,15 @@ static int make_room(wdm_table *table)
     return 0;
 }
 
+static int is_serving(const wdm_table *table, uint32_t group, uint32_t seat)
+{
+    for (int i = 0; i < table->count; i++)
+        if (table->daemons[i].group == group && table->daemons[i].seat == seat &&
+            table->daemons[i].state == WIO_PROCESS_RECYCLING)
+            return 1;
+    return 0;
+}
+
 static void start(wdm_table *table, uint32_t group, uint32_t seat)
 {
     int control[2];
@@ -104,9 +117,10 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
         fcntl(control[i], F_SETFD, FD_CLOEXEC);
     fcntl(control[0], F_SETFL, O_NONBLOCK);
 
+    wdm_post post = {group, seat, control[1], is_serving(table, group, seat)};
     pid_t pid = fork();
     if (pid == 0)
-        wdm_process_run(table->generation, group, seat, control[1], table->title);
+        wdm_process_run(table->generation, &post, table->title);
     close(control[1]);
     if (pid < 0) {
         close(control[0]);
@@ -121,6 +135,7 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
                            .control = control[0],
                            .state = WIO_PROCESS_STARTING,
                            .born_us = wio_now_us()};
+    table->plans[group][seat].born_us = daemon->born_us;
     settle(table, group, seat);
 }
 
@@ -174,6 +189,8 @@ void wdm_table_hear(wdm_table *table, int index)
         daemon->control = -1;
         daemon->kill_at_us = wio_now_us() + KILL_SLACK;
     }
+    if (got == 1 && (uint8_t)word & WDM_ENDS)
+        daemon->reason = (uint8_t)word & ~(uint32_t)WDM_ENDS;
     if (got != 1 || table->ending)
         return;
     if (word == WDM_READY && daemon->state == WIO_PROCESS_STARTING) {
@@ -189,19 +206,27 @@ void wdm_table_hear(wdm_table *table, int index)
 
 /* --- deaths ------------------------------------------------------------------------------------------------------- */
 
-static void split_status(int status, uint32_t *reason, uint32_t *detail)
+/* Its last words: what it wrote just before it ended may not have been heard yet. */
+static void hear_last_words(wdm_daemon *daemon)
 {
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    char word;
 
+    while (daemon->control >= 0 && read(daemon->control, &word, 1) == 1)
+        if ((uint8_t)word & WDM_ENDS)
+            daemon->reason = (uint8_t)word & ~(uint32_t)WDM_ENDS;
+}
+
+static void split_status(int status, const wdm_daemon *daemon, uint32_t *reason, uint32_t *detail)
+{
     *detail = 0;
     if (WIFSIGNALED(status)) {
         *reason = WIO_EXIT_SIGNAL;
         *detail = (uint32_t)WTERMSIG(status);
-    } else if (code > WDM_EXIT_CODE && code <= WDM_EXIT_CODE + WIO_EXIT_START_FAILED) {
-        *reason = (uint32_t)(code - WDM_EXIT_CODE);
+    } else if (daemon->reason) {
+        *reason = daemon->reason;
     } else {
         *reason = WIO_EXIT_CODE;
-        *detail = (uint32_t)code;
+        *detail = (uint32_t)WEXITSTATUS(status);
     }
 }
 
@@ -260,9 +285,10 @@ void wdm_table_reap(wdm_table *table)
 
         wdm_daemon daemon = table->daemons[i];
         table->daemons[i] = table->daemons[--table->count];
+        hear_last_words(&daemon);
         if (daemon.control >= 0)
             close(daemon.control);
-        split_status(status, &reason, &detail);
+        split_status(status, &daemon, &reason, &detail);
         record_death(table, &daemon, reason, detail);
         count_death(table, &daemon, reason);
         settle(table, daemon.group, daemon.seat);

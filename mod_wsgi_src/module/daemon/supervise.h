@@ -17,6 +17,7 @@ enum wdm_word {
     WDM_READY = 'Y',   /* daemon: I serve */
     WDM_REPLACE = 'R', /* daemon: I serve on, start my successor, then tell me to drain */
     WDM_LEAVING = 'L', /* daemon: I take no more requests */
+    WDM_ENDS = 0x80,   /* daemon, with a wio_exit_reason in the lower bits: I exit now, and this is why */
     WDM_DRAIN = 'D'    /* manager: take no more requests, finish those you have, end */
 };
 
@@ -26,11 +27,13 @@ typedef struct wdm_daemon {
     int control;
     uint32_t state; /* wio_process_state */
     int was_ready;
+    uint32_t reason; /* wio_exit_reason, as it told itself; 0: it has not */
     int64_t born_us, kill_at_us; /* kill_at_us 0: not */
 } wdm_daemon;
 
 typedef struct wdm_plan { /* of one seat */
     int quick_deaths;
+    int64_t born_us;     /* of the last daemon */
     int64_t start_at_us; /* 0: no start is due */
 } wdm_plan;
 

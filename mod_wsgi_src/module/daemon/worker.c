@@ -130,7 +130,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
         wdm_exchange_close(x);
         return 0;
     }
-    if (!wio_board_start(process->board, x->request.word, x->request.id)) {
+    if (!wio_board_start(process->board, x->request.word, x->request.id, process->pid)) {
         wdm_exchange_close(x);
         return 0; /* withdrawn: its child has gone elsewhere */
     }

@@ -19,11 +19,13 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "the bo
 /* What is written by different processes stands on different cache lines. */
 typedef struct process_slot {
     alignas(CACHE_LINE) wio_process process;
+    alignas(CACHE_LINE) _Atomic int32_t inflight; /* the sum of its counts in all rows */
 } process_slot;
 
 typedef struct claim_word {
     alignas(CACHE_LINE) _Atomic uint64_t claim; /* id << STATE_BITS | wio_claim */
     _Atomic uint32_t owner;                     /* pid of an Apache child, 0 free */
+    _Atomic uint32_t runner;                    /* pid of the daemon that started the last request; 0 none */
 } claim_word;
 
 typedef struct next_id {
@@ -129,27 +131,28 @@ void wio_board_enter(wio_board *board, int row, uint32_t process)
 {
     _Atomic uint32_t *count = count_of(board, row, process);
 
-    if (count)
-        atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    if (!count)
+        return;
+    atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&board->process[process].inflight, 1, memory_order_relaxed);
 }
 
 void wio_board_leave(wio_board *board, int row, uint32_t process)
 {
     _Atomic uint32_t *count = count_of(board, row, process);
 
-    if (count)
-        atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+    if (!count)
+        return;
+    atomic_fetch_sub_explicit(&board->process[process].inflight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
 }
 
 uint32_t wio_board_inflight(const wio_board *board, uint32_t process)
 {
-    uint32_t sum = 0;
-
     if (process >= board->processes)
         return 0;
-    for (uint32_t row = 0; row < board->rows; row++)
-        sum += atomic_load_explicit(row_of(board, row) + 1 + process, memory_order_relaxed);
-    return sum;
+    int32_t sum = atomic_load_explicit(&board->process[process].inflight, memory_order_relaxed);
+    return sum > 0 ? (uint32_t)sum : 0;
 }
 
 /* --- claim words ------------------------------------------------------------------------------------------------- */
@@ -192,13 +195,27 @@ uint64_t wio_board_next_id(wio_board *board)
 
 void wio_board_offer(wio_board *board, int word, uint64_t id)
 {
-    if (word >= 0 && (uint32_t)word < board->words)
-        atomic_store(&board->word[word].claim, claim_of(id, WIO_OFFERED));
+    if (word < 0 || (uint32_t)word >= board->words)
+        return;
+    atomic_store_explicit(&board->word[word].runner, 0, memory_order_relaxed);
+    atomic_store(&board->word[word].claim, claim_of(id, WIO_OFFERED));
 }
 
-int wio_board_start(wio_board *board, uint32_t word, uint64_t id)
+int wio_board_start(wio_board *board, uint32_t word, uint64_t id, uint32_t pid)
 {
-    return word == WIO_NO_WORD || change(board, word, id, WIO_STARTED);
+    if (word == WIO_NO_WORD)
+        return 1;
+    if (!change(board, word, id, WIO_STARTED))
+        return 0;
+    atomic_store_explicit(&board->word[word].runner, pid, memory_order_relaxed);
+    return 1;
+}
+
+uint32_t wio_board_runner(const wio_board *board, int word)
+{
+    if (word < 0 || (uint32_t)word >= board->words)
+        return 0;
+    return atomic_load_explicit(&board->word[word].runner, memory_order_relaxed);
 }
 
 int wio_board_withdraw(wio_board *board, int word, uint64_t id)
@@ -226,6 +243,30 @@ static void sweep_word(claim_word *word)
     atomic_store(&word->owner, 0);
 }
 
+static void sweep_row(wio_board *board, uint32_t row)
+{
+    _Atomic uint32_t *cell = row_of(board, row);
+
+    for (uint32_t process = 0; process < board->processes; process++)
+        atomic_fetch_sub(&board->process[process].inflight, (int32_t)atomic_exchange(cell + 1 + process, 0));
+    atomic_store(cell, 0);
+}
+
+/* A child that died between its two counts left their difference: no row has a request, so the sum is none. A request
+ * that begins at this moment changes the sum, and then it is left alone. */
+static void mend_sum(wio_board *board, uint32_t process)
+{
+    _Atomic int32_t *sum = &board->process[process].inflight;
+    int32_t seen = atomic_load(sum);
+
+    if (seen == 0)
+        return;
+    for (uint32_t row = 0; row < board->rows; row++)
+        if (atomic_load(row_of(board, row) + 1 + process))
+            return;
+    atomic_compare_exchange_strong(sum, &seen, 0);
+}
+
 int wio_board_sweep(wio_board *board, int (*gone)(uint32_t pid))
 {
     uint32_t asked = 0; /* words of one child tend to stand together */
@@ -244,17 +285,13 @@ int wio_board_sweep(wio_board *board, int (*gone)(uint32_t pid))
     }
 
     for (uint32_t row = 0; row < board->rows; row++) {
-        _Atomic uint32_t *cell = row_of(board, row);
-        uint32_t pid = atomic_load(cell);
-        if (pid == 0)
-            continue;
-        if (!gone(pid)) {
+        uint32_t pid = atomic_load(row_of(board, row));
+        if (pid && gone(pid))
+            sweep_row(board, row);
+        else if (pid)
             living++;
-            continue;
-        }
-        for (uint32_t process = 0; process < board->processes; process++)
-            atomic_store(cell + 1 + process, 0);
-        atomic_store(cell, 0);
     }
+    for (uint32_t process = 0; process < board->processes; process++)
+        mend_sum(board, process);
     return living;
 }

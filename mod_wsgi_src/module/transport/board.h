@@ -60,10 +60,11 @@ wio_process *wio_board_process(wio_board *board, uint32_t index); /* NULL when o
 
 /* A row for this Apache child. Its index, or -1 when all are taken. */
 int wio_board_take_row(wio_board *board, uint32_t pid);
-/* In-flight counts; only the row's owner writes. */
+/* In-flight counts; only the row's owner calls. A row of -1 counts nothing. */
 void wio_board_enter(wio_board *board, int row, uint32_t process);
 void wio_board_leave(wio_board *board, int row, uint32_t process);
-/* Requests in flight on a process, over all rows. */
+/* Requests in flight on a process, over all rows: one load. A child killed at an unlucky instant leaves the number
+ * one too small, until the process is idle and the manager sweeps. */
 uint32_t wio_board_inflight(const wio_board *board, uint32_t process);
 
 /* A wio_request.word that names no word: the request runs unclaimed, and its child must never replay it. */
@@ -80,9 +81,12 @@ uint64_t wio_board_next_id(wio_board *board);
 void wio_board_offer(wio_board *board, int word, uint64_t id);
 /* Does a child's connection still carry the request? */
 int wio_board_holds(const wio_board *board, uint64_t id);
-/* 1 when this call won, 0 when the other side did. Starting WIO_NO_WORD always wins, withdrawing word -1 never. */
-int wio_board_start(wio_board *board, uint32_t word, uint64_t id);
+/* 1 when this call won, 0 when the other side did. Starting WIO_NO_WORD always wins, withdrawing word -1 never. `pid`
+ * is the daemon that starts it. */
+int wio_board_start(wio_board *board, uint32_t word, uint64_t id, uint32_t pid);
 int wio_board_withdraw(wio_board *board, int word, uint64_t id);
+/* The daemon that started the last request of this word; 0 when none did, or there is no word. */
+uint32_t wio_board_runner(const wio_board *board, int word);
 
 /* Manager: withdraws what dead children had on offer and clears their rows and words. `gone` tells whether a pid is
  * dead. Returns how many rows belong to living children. */

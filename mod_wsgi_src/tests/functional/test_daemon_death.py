@@ -102,16 +102,35 @@ def waiting_connections(server: Httpd) -> int:
     return sum(line.split()[5] in ("02", "03") for line in lines)
 
 
-def test_exit_in_the_application(server: Httpd) -> None:
-    server.app(
-        "exits.py",
-        "import os\n\ndef application(environ, start_response):\n    os._exit(7)\n",
+EXITS = """
+import os
+
+def application(environ, start_response):
+    if environ["QUERY_STRING"]:
+        os._exit(int(environ["QUERY_STRING"]))
+    raise SystemExit(3)
+"""
+
+
+def test_A7_exit_in_the_application(httpd: Make) -> None:
+    """os._exit() is told with its code, whatever that is: our own endings must not look like one. SystemExit ends the
+    request only."""
+    server = httpd(
+        "WSGIDaemonProcess d processes=1 threads=2\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
+        "WSGIScriptAlias / {apps}/exits.py\n",
+        start=False,
     )
-    server.conf.write_text(server.conf.read_text().replace("responses.py", "exits.py"))
-    server.graceful()
-    mark = len(server.log())
-    assert until(lambda: server.get("/").status == 502, "502")
-    server.wait_log(r"\b7\b", since=mark)
+    server.app("exits.py", EXITS)
+    server.start()
+    for code in (0, 3, 201, 203, 209):
+        until(lambda: server.get("/").status == 500, "a daemon serves")
+        mark = len(server.log())
+        assert server.get(f"/?{code}").status == 502
+        server.wait_log(rf"request [^\n]* lost by [^\n]* daemon process \d+ exited with code {code}\n", since=mark)
+    until(lambda: server.get("/").status == 500, "another one serves")
+    (pid,) = server.daemon_pids()
+    assert server.get("/").status == 500
+    assert server.daemon_pids() == {pid}
 
 
 def test_a_script_that_kills_its_process_at_load_is_not_a_fork_storm(httpd: Make) -> None:

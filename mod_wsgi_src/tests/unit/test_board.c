@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The board: exactly one side wins a claim, also between processes, and the dead leave nothing behind. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -36,8 +38,8 @@ static void indexes_out_of_range_do_nothing(void)
     wio_board_offer(board, 2, 5);
     wio_board_give_word(board, -1);
     wio_board_give_word(board, 2);
-    CHECK(wio_board_start(board, 2, 5) == 0 && wio_board_withdraw(board, 2, 5) == 0);
-    CHECK(wio_board_withdraw(board, -1, 5) == 0 && wio_board_start(board, WIO_NO_WORD, 5) == 1);
+    CHECK(wio_board_start(board, 2, 5, 77) == 0 && wio_board_withdraw(board, 2, 5) == 0);
+    CHECK(wio_board_withdraw(board, -1, 5) == 0 && wio_board_start(board, WIO_NO_WORD, 5, 77) == 1);
     CHECK((uint32_t)-1 == WIO_NO_WORD);
     wio_board_unmap(board);
 }
@@ -70,22 +72,22 @@ static void a_claim_has_one_winner(void)
     int word = wio_board_take_word(board, 7);
     uint64_t id = wio_board_next_id(board);
     CHECK(word == 0 && wio_board_take_word(board, 8) == -1);
-    CHECK(wio_board_start(board, 0, id) == 0);
+    CHECK(wio_board_start(board, 0, id, 77) == 0);
 
     wio_board_offer(board, word, id);
-    CHECK(wio_board_start(board, 0, id + 1) == 0 && wio_board_withdraw(board, word, id + 1) == 0);
-    CHECK(wio_board_start(board, 0, id) == 1);
-    CHECK(wio_board_start(board, 0, id) == 0 && wio_board_withdraw(board, word, id) == 0);
+    CHECK(wio_board_start(board, 0, id + 1, 77) == 0 && wio_board_withdraw(board, word, id + 1) == 0);
+    CHECK(wio_board_start(board, 0, id, 77) == 1);
+    CHECK(wio_board_start(board, 0, id, 77) == 0 && wio_board_withdraw(board, word, id) == 0);
 
     uint64_t next = wio_board_next_id(board);
     CHECK(next > id);
     wio_board_offer(board, word, next);
-    CHECK(wio_board_start(board, 0, id) == 0);
-    CHECK(wio_board_withdraw(board, word, next) == 1 && wio_board_start(board, 0, next) == 0);
+    CHECK(wio_board_start(board, 0, id, 77) == 0);
+    CHECK(wio_board_withdraw(board, word, next) == 1 && wio_board_start(board, 0, next, 77) == 0);
 
     wio_board_offer(board, word, next + 1);
     wio_board_give_word(board, word);
-    CHECK(wio_board_start(board, 0, next + 1) == 0 && wio_board_take_word(board, 8) == 0);
+    CHECK(wio_board_start(board, 0, next + 1, 77) == 0 && wio_board_take_word(board, 8) == 0);
     wio_board_unmap(board);
 }
 
@@ -108,7 +110,8 @@ static void *start_each(void *argument)
     for (int i = 0; i < ROUNDS; i++) {
         while (atomic_load(&the_race.wins[i]) < 0)
             ;
-        atomic_fetch_add(&the_race.wins[i], wio_board_start(the_race.board, (uint32_t)the_race.word, (uint64_t)i + 1));
+        atomic_fetch_add(&the_race.wins[i],
+                         wio_board_start(the_race.board, (uint32_t)the_race.word, (uint64_t)i + 1, 77));
         pthread_barrier_wait(&the_race.barrier);
     }
     return NULL;
@@ -153,7 +156,7 @@ static void *take_and_give(void *argument)
             continue;
         uint64_t id = wio_board_next_id(board);
         wio_board_offer(board, word, id);
-        int started = wio_board_start(board, (uint32_t)word, id);
+        int started = wio_board_start(board, (uint32_t)word, id, 77);
         wio_board_give_word(board, word);
         if (!started)
             tap_fail(__FILE__, __LINE__, "word %d had two owners", word);
@@ -188,7 +191,7 @@ static void other_processes_see_the_same_board(void)
     if (child == 0) {
         wio_board_process(board, 0)->state = WIO_PROCESS_READY;
         wio_board_enter(board, wio_board_take_row(board, 2), 0);
-        _exit(wio_board_start(board, (uint32_t)word, 9) ? 0 : 1);
+        _exit(wio_board_start(board, (uint32_t)word, 9, 77) ? 0 : 1);
     }
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     CHECK(wio_board_withdraw(board, word, 9) == 0);
@@ -217,12 +220,14 @@ static void the_dead_are_swept(void)
         words[i] = wio_board_take_word(board, (uint32_t)(10 + i % 2));
         wio_board_offer(board, words[i], (uint64_t)(100 + i));
     }
-    CHECK(wio_board_start(board, (uint32_t)words[1], 101) == 1);
+    CHECK(wio_board_runner(board, words[1]) == 0 && wio_board_runner(board, -1) == 0);
+    CHECK(wio_board_start(board, (uint32_t)words[1], 101, 77) == 1 && wio_board_runner(board, words[1]) == 77);
 
     CHECK(wio_board_sweep(board, odd_is_dead) == 2);
     CHECK(wio_board_inflight(board, 1) == 2);
-    CHECK(wio_board_start(board, (uint32_t)words[3], 103) == 0 && wio_board_start(board, (uint32_t)words[5], 105) == 0);
-    CHECK(wio_board_start(board, (uint32_t)words[0], 100) == 1 && wio_board_withdraw(board, words[2], 102) == 1);
+    CHECK(wio_board_start(board, (uint32_t)words[3], 103, 77) == 0 &&
+          wio_board_start(board, (uint32_t)words[5], 105, 77) == 0);
+    CHECK(wio_board_start(board, (uint32_t)words[0], 100, 77) == 1 && wio_board_withdraw(board, words[2], 102) == 1);
 
     for (int i = 0; i < 3; i++)
         CHECK(wio_board_take_word(board, 20) == words[1 + 2 * i]);
@@ -232,7 +237,41 @@ static void the_dead_are_swept(void)
     wio_board_unmap(board);
 }
 
+static uint32_t the_dead_one;
+
+static int is_the_dead_one(uint32_t pid)
+{
+    return pid == the_dead_one;
+}
+
+/* Killed between its two counts, sometimes: the sum must not stay wrong. */
+static void a_child_killed_while_it_counts_leaves_no_error(void)
+{
+    wio_board *board = wio_board_new(1, 2, 1);
+
+    CHECK(board);
+    for (int i = 0; i < 40; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            int row = wio_board_take_row(board, (uint32_t)getpid());
+            for (;;) {
+                wio_board_enter(board, row, 0);
+                wio_board_leave(board, row, 0);
+            }
+        }
+        poll(NULL, 0, 2);
+        kill(child, SIGKILL);
+        CHECK(waitpid(child, NULL, 0) == child);
+        the_dead_one = (uint32_t)child;
+        wio_board_sweep(board, is_the_dead_one);
+    }
+    wio_board_enter(board, wio_board_take_row(board, 1), 0);
+    CHECK(wio_board_inflight(board, 0) == 1);
+    wio_board_unmap(board);
+}
+
 static const tap_test tests[] = {
+    TAP_TEST(a_child_killed_while_it_counts_leaves_no_error),
     TAP_TEST(sizes_are_checked),
     TAP_TEST(indexes_out_of_range_do_nothing),
     TAP_TEST(rows_count_what_is_in_flight),
