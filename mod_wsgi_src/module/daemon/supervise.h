@@ -27,7 +27,7 @@ typedef struct wdm_daemon {
     int control;
     uint32_t state; /* wio_process_state */
     int was_ready;
-    uint32_t reason; /* wio_exit_reason, as it told itself; 0: it has not */
+    uint32_t reason;             /* wio_exit_reason, as it told itself; 0: it has not */
     int64_t born_us, kill_at_us; /* kill_at_us 0: not */
 } wdm_daemon;
 

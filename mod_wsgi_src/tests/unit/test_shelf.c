@@ -71,7 +71,7 @@ static void what_no_child_carries_is_swept(void)
     CHECK(wio_board_take_word(board, 100) == 0 && wio_board_take_word(board, 100) == 1);
     for (int i = 0; i < 2; i++) {
         wio_board_offer(board, i, (uint64_t)(10 + i));
-        CHECK(wio_board_start(board, (uint32_t)i, (uint64_t)(10 + i)));
+        CHECK(wio_board_start(board, (uint32_t)i, (uint64_t)(10 + i), 77));
         CHECK(wio_shelf_take(shelf, 7, &bytes) == i);
         wio_shelf_lend(shelf, i, (uint64_t)(10 + i));
     }
