@@ -27,7 +27,7 @@ need_packages() {
 }
 
 # apache2-bin and -dev, never apache2: that one starts a server on port 80.
-SERVER_PACKAGES="apache2-bin apache2-dev gcc make libc6-dev libssl-dev python3 python3-dev python3-venv curl openssl procps"
+SERVER_PACKAGES="apache2-bin apache2-dev gcc make libc6-dev libssl-dev python3 python3-dev python3-venv curl openssl procps gdb"
 LINT_PACKAGES="shellcheck git"
 FUZZ_PACKAGES="clang"
 BENCH_PACKAGES="wrk"

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from .. import server as package
 from ..server import bundle
 from . import httpd as finder
-from . import install, model, plan, preflight, server, settings
+from . import install, model, plan, preflight, replay, server, settings
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
 from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
@@ -29,6 +29,7 @@ OTHERS = {
     "module-config": "Print the httpd directives that load the module.",
     "module-location": "Print the path of the module.",
     "install-module": "Copy the module to a directory and print the directives for it.",
+    "replay": "Send requests of the recorder to a server and compare the responses.",
 }
 
 
@@ -101,6 +102,9 @@ def make_parser() -> Parser:
             made.add_argument(
                 "--modules-directory", metavar="DIRECTORY", help="where to; default is that of the httpd found"
             )
+        elif name == "replay":
+            made.add_argument("paths", nargs="+", metavar="path", help="directory of the recorder, or a file in it")
+            made.add_argument("--url", help="server to ask; default is the recorded one")
     return parser
 
 
@@ -158,6 +162,8 @@ def _set_up(found: argparse.Namespace) -> int:
         preflight.check_not_running(made)
         preflight.check_ports(made)
     server.set_up(made)
+    for note in made.notes:
+        print(f"{PROGRAM} {found.command}: note: {note}", file=sys.stderr)
     print(server.summary(made), end="", flush=True)
     return server.start(made) if starts else 0
 
@@ -192,6 +198,8 @@ def run(arguments: Sequence[str]) -> int:
         print(install.module_config(_module()), end="")
     elif found.command == "install-module":
         return _install(found)
+    elif found.command == "replay":
+        return replay.run(found.paths, found.url)
     elif found.command == "plan":
         return _plan(found)
     else:

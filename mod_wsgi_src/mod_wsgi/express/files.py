@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import manifest, places, scripts
+from . import debugging, manifest, places, scripts
 from .config import httpd_conf
 from .errors import ExpressError
 from .model import Model
@@ -80,6 +80,8 @@ def render(model: Model) -> list[File]:
         found.append(File(model.handler, scripts.handler_wsgi(model), 0o644))
     if model.services:
         found.append(File(model.service_handler, scripts.service_wsgi(model), 0o644))
+    if model.enable_gdb:
+        found.append(File(root / scripts.GDB_COMMANDS, scripts.gdb_commands(), 0o600))
     if model.mime_types == root / "mime.types":
         found.append(File(model.mime_types, _mime_types(), 0o644))
     return found
@@ -105,6 +107,9 @@ def write(model: Model) -> list[File]:
     for directory, mode in directories(model):
         places.make_directory(directory, mode)
     places.check_trusted("server-root", model.server_root)
+    for tool in debugging.OUTPUT:
+        if getattr(model, f"enable_{tool}"):
+            places.make_output(debugging.directory(model, tool), model.account)
     differing = [file for file in render(model) if file.state != "same"]
     try:
         for file in differing:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from . import accounts, places
+from . import accounts, debugging, places
 from .accounts import Account
 from .errors import ExpressError, UsageError, bad_option
 from .httpd import Httpd
@@ -56,6 +56,7 @@ class Model:
     account: Account | None  # None: stays the user that starts it
     services: tuple[Service, ...]
     locale: str
+    notes: tuple[str, ...] = ()  # for the user: accepted, but not as he may think
 
     def __getattr__(self, key: str) -> Any:
         """An option that needs no derivation is read straight from the settings."""
@@ -118,6 +119,9 @@ class Model:
         }
         if self.reload_on_changes:
             found["MOD_WSGI_RELOADER_ENABLED"] = "true"
+        if self.debug_mode:
+            found["MOD_WSGI_DEBUG_MODE"] = "true"
+        found.update({f"MOD_WSGI_{tool.upper()}_ENABLED": "true" for tool in debugging.tools(self.settings)})
         return found
 
     # -- places
@@ -135,8 +139,9 @@ class Model:
 
     @property
     def script(self) -> Path:
-        """The file the application's URLs are mapped to."""
-        return self.entry.path if self.entry.kind == "script" and self.entry.path else self.handler
+        """The file the application's URLs are mapped to; the handler has the debugging tools."""
+        mapped = self.entry.kind == "script" and not self.debug_mode
+        return self.entry.path if mapped and self.entry.path else self.handler
 
     @property
     def envvars(self) -> Path:
@@ -319,7 +324,7 @@ def _check_host(settings: Settings) -> None:
 def _check_together(settings: Settings, entry: Entry) -> None:
     """Options that exclude or need each other."""
     for option in (option for option in OPTIONS if option.name in settings.given):
-        if option.daemon_only and settings.embedded_mode:
+        if option.daemon_only and settings.embedded_mode and not settings.debug_mode:
             raise UsageError(f"--{option.name}: has no effect with --embedded-mode; leave out one of the two")
         static = entry.kind == "static" and option.needs == "document-root"
         if option.needs and option.needs not in settings.given and not static:
@@ -370,6 +375,7 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
     """Raises UsageError for what the user can correct in his command line, ExpressError for the rest."""
     entry = read_entry(settings, argument)
     _check_host(settings)
+    settings, notes = debugging.adapt(settings)
     _check_together(settings, entry)
     if settings.locale and not locale_exists(settings.locale):
         raise bad_option("locale", settings.locale, "does not exist on this system; `locale -a` lists those that do")
@@ -393,7 +399,9 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
         account=_read_account(settings),
         services=_read_services(settings),
         locale=settings.locale or default_locale(),
+        notes=tuple(notes),
     )
+    debugging.check(settings, model.account, entry.kind)
     if settings.http2 and model.mpm == "prefork":
         raise UsageError("--http2: the prefork MPM does not speak it; choose another with --server-mpm")
     return model

@@ -21,6 +21,7 @@ TLS = "HTTPS"
 IDENTITY = "Identity, directories and Python"
 LOGGING = "Logging and status"
 SERVICES = "Service scripts"
+DEBUGGING = "Debugging (one process, one thread, in the foreground)"
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,25 @@ OPTIONS: tuple[Option, ...] = (
           v.FILE_NAME, daemon_only=True),
     _many(SERVICES, "service-log-file", "NAME FILE", "The same as --service-log.", v.NAME, v.FILE_NAME,
           daemon_only=True),
+    # -- debugging
+    _flag(DEBUGGING, "debug-mode", "Run the application so that breakpoint() works; every tool below implies it."),
+    _flag(DEBUGGING, "enable-debugger", "Stop in pdb where the application raises an exception."),
+    _flag(DEBUGGING, "debugger-startup", "Stop in pdb before the application is loaded, to set breakpoints.",
+          needs="enable-debugger"),
+    _flag(DEBUGGING, "enable-coverage", "Write a coverage report (HTML) at the end; needs the package coverage."),
+    _one(DEBUGGING, "coverage-directory", v.PATH, "DIRECTORY", "Where to; default is htmlcov in the server root.",
+         needs="enable-coverage"),
+    _flag(DEBUGGING, "enable-profiler", "Write a profile and a readable report of it at the end."),
+    _one(DEBUGGING, "profiler-directory", v.PATH, "DIRECTORY", "Where to; default is pstats in the server root.",
+         needs="enable-profiler"),
+    _flag(DEBUGGING, "enable-recorder", "Keep every request and its response in files, for the command replay."),
+    _one(DEBUGGING, "recorder-directory", v.PATH, "DIRECTORY", "Where to; default is archive in the server root.",
+         needs="enable-recorder"),
+    _flag(DEBUGGING, "enable-gdb", "Run httpd in gdb: a crash shows the stacks of C and Python."),
+    _one(DEBUGGING, "gdb-executable", v.FILE, "FILE", "The gdb to run instead of the one in PATH.",
+         needs="enable-gdb"),
+    _flag(DEBUGGING, "allow-exposed-debugging",
+          "Debug although other machines reach the server, or as the user of a service.", since="toolkit"),
 )
 # fmt: on
 
@@ -258,15 +278,12 @@ ALIASES = {"lang": "locale", "ssl-port": "https-port", "proxy-url-alias": "proxy
 # Options of the reference that this release does not have. Naming one is an error that says so.
 # fmt: off
 NOT_YET = frozenset((
-    "add-handler", "auth-group", "auth-group-script", "auth-type", "auth-user-script", "coverage-directory",
-    "cpu-time-limit", "debug-mode", "debugger-startup", "enable-coverage", "enable-debugger", "enable-docs",
-    "enable-gdb", "enable-profiler", "enable-recorder", "enable-telemetry", "free-threading", "gdb-executable",
-    "host-access-script", "ignore-activity", "interrupt-timeout", "newrelic-config-file", "newrelic-environment",
-    "orphan-interpreter", "process-name", "profiler-directory", "python-eggs", "python-warnings",
-    "recorder-directory", "response-buffer-size", "response-flush-delay", "response-socket-timeout",
-    "restart-interval", "server-metrics", "shell-executable", "slow-requests", "switch-interval",
-    "telemetry-interval", "telemetry-options", "telemetry-service", "telemetry-ui-port", "trust-proxy",
-    "trust-proxy-header", "verbose-debugging", "with-cgi", "with-newrelic", "with-newrelic-agent",
-    "with-newrelic-platform", "with-php5",
+    "add-handler", "auth-group", "auth-group-script", "auth-type", "auth-user-script", "cpu-time-limit", "enable-docs",
+    "enable-telemetry", "free-threading", "host-access-script", "ignore-activity", "interrupt-timeout",
+    "newrelic-config-file", "newrelic-environment", "orphan-interpreter", "process-name", "python-eggs",
+    "python-warnings", "response-buffer-size", "response-flush-delay", "response-socket-timeout", "restart-interval",
+    "server-metrics", "shell-executable", "slow-requests", "switch-interval", "telemetry-interval", "telemetry-options",
+    "telemetry-service", "telemetry-ui-port", "trust-proxy", "trust-proxy-header", "verbose-debugging", "with-cgi",
+    "with-newrelic", "with-newrelic-agent", "with-newrelic-platform", "with-php5",
 ))
 # fmt: on

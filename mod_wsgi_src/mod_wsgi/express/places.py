@@ -9,6 +9,7 @@ import re
 import stat
 from pathlib import Path
 
+from .accounts import Account
 from .errors import ExpressError
 
 # sun_path holds 108 bytes on Linux and 104 on the BSDs, one of them the final zero.
@@ -85,3 +86,13 @@ def make_directory(directory: Path, mode: int) -> None:
         except OSError as error:
             raise ExpressError(f"{path}: cannot be made ({error.strerror}); make it or give another") from None
         path.chmod(mode)  # whatever the umask
+
+
+def make_output(directory: Path, account: Account | None) -> None:
+    """A private directory that the application's user writes to."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent, 0o755)
+    make_directory(directory, 0o700)
+    if account:
+        os.chown(directory, account.uid, account.gid)

@@ -5,10 +5,27 @@ from __future__ import annotations
 
 import shlex
 
+from . import debugging
 from .environment import OWNED
 from .model import Model
 
 WRITTEN = "# Written by mod_wsgi-express, which overwrites changes."
+
+GDB_COMMANDS = "gdb.cmds"
+GDB_SCRIPT = f"""{WRITTEN}
+set pagination off
+set confirm off
+set print thread-events off
+set startup-with-shell off
+handle SIGTERM SIGHUP SIGUSR1 SIGWINCH SIGPIPE nostop noprint pass
+run
+if $_isvoid($_exitcode)
+  echo \\nStack of C:\\n
+  backtrace
+  echo \\nStack of Python:\\n
+  continue
+end
+"""
 
 APACHECTL = """#!/bin/sh
 {written}
@@ -27,7 +44,7 @@ export LANG LC_ALL
 case "${{1-}}" in
 start)
     shift
-    exec "$HTTPD" -f "$CONF"{startup} "$@"
+    {start}
     ;;
 stop | restart | graceful | graceful-stop)
     exec "$HTTPD" -f "$CONF" -k "$1"
@@ -52,8 +69,25 @@ esac
 """
 
 
-def apachectl(model: Model) -> str:
+def _start(model: Model) -> str:
+    """The shell command that becomes httpd, or gdb with httpd in it."""
     startup = f" -E {shlex.quote(str(model.log_directory / model.startup_log_name))}" if model.startup_log else ""
+    one_process = " -X" if model.debug_mode else ""
+    httpd = f'"$HTTPD"{one_process} -f "$CONF"{startup} "$@"'
+    if not model.enable_gdb:
+        return f"exec {httpd}"
+    program = shlex.quote(str(debugging.gdb(model.settings)))
+    commands = shlex.quote(str(model.server_root / GDB_COMMANDS))
+    # Without a terminal there is nobody to ask at its prompt.
+    return f"[ -t 0 ] && batch= || batch=-batch\n    exec {program} -q $batch -nx -x {commands} --args {httpd}"
+
+
+def gdb_commands() -> str:
+    """A crash: the stack of C, then by faulthandler, which the signal calls, that of Python."""
+    return GDB_SCRIPT
+
+
+def apachectl(model: Model) -> str:
     return APACHECTL.format(
         written=WRITTEN,
         httpd=shlex.quote(model.httpd.executable),
@@ -62,7 +96,7 @@ def apachectl(model: Model) -> str:
         owned=" ".join(OWNED),
         locale=shlex.quote(model.locale),
         envvars=shlex.quote(str(model.envvars)),
-        startup=startup,
+        start=_start(model),
         url=model.url,
     )
 
@@ -74,25 +108,32 @@ def envvars(model: Model) -> str:
     return "# Environment of the server: shell, read by apachectl at start. Yours to edit; never overwritten.\n"
 
 
+def _loader(model: Model) -> str:
+    if model.entry.kind == "module":
+        return f"handler.load_module({model.entry.module!r}, {model.entry.callable!r})"
+    return f"handler.load_script({str(model.entry.path)!r}, {model.entry.callable!r})"
+
+
 def handler_wsgi(model: Model) -> str:
-    """Sets up a process of the application. For a module it is the script that the URLs are mapped to as well."""
-    lines = [
-        WRITTEN,
-        "from mod_wsgi.express import handler, reloader",
-        "",
-        f"handler.set_variables({model.variables!r})",
-    ]
+    """Sets up a process of the application. It is also the script that the URLs are mapped to, for a module or with
+    debugging tools."""
+    parts = {"handler"}
+    lines = [f"handler.set_variables({model.variables!r})"]
     if model.embedded_mode:
         lines.append(f"handler.enter({str(model.work_directory)!r})")
     if model.reload_on_changes:
+        parts.add("reloader")
         lines.append("reloader.start()")
     elif model.entry.kind == "module" and not model.disable_reloading and not model.embedded_mode:
+        parts.add("reloader")
         lines.append(f"reloader.start(reloader.file_of({model.entry.module!r}))")
-    else:
-        lines[1] = "from mod_wsgi.express import handler"
-    if model.entry.kind == "module":
-        lines.append(f"application = handler.load_module({model.entry.module!r}, {model.entry.callable!r})")
-    return "\n".join(lines) + "\n"
+    if model.debug_mode:
+        parts.add("tools")
+        lines += ["handler.take_terminal()", f"application = tools.load({debugging.arguments(model)!r},"]
+        lines.append(f"                         lambda: {_loader(model)})")
+    elif model.entry.kind == "module":
+        lines.append(f"application = {_loader(model)}")
+    return "\n".join([WRITTEN, f"from mod_wsgi.express import {', '.join(sorted(parts))}", "", *lines, ""])
 
 
 def service_wsgi(model: Model) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from types import FrameType
 
-from . import files, preflight
+from . import debugging, files, preflight, processes
 from .files import File
 from .model import Model
 
@@ -29,18 +29,23 @@ def start(model: Model) -> int:
     terminal = os.isatty(0) or os.isatty(1)
     # prefork ends its whole process group when it stops: that must not be the group of whoever called this.
     kills_group = model.mpm == "prefork" and os.getpgrp() != os.getpid()
-    if not terminal and not kills_group:
+    if not model.enable_gdb and (model.debug_mode or not (terminal or kills_group)):
+        # One process neither minds SIGWINCH nor has a group, and its debugger needs the terminal.
         os.execv(command[0], command)  # noqa: S606
-    return _run_beside(command)
+    return _run_beside(model, command)
 
 
-def _run_beside(command: list[str]) -> int:
+def _run_beside(model: Model, command: list[str]) -> int:
     """On a terminal httpd gets a process group of its own: it takes SIGWINCH, which every change of the window's size
-    sends to the foreground group, as an order to stop."""
-    child = subprocess.Popen(command, process_group=0) if sys.version_info >= (3, 11) else _popen_in_group(command)
+    sends to the foreground group, as an order to stop. gdb stays in the foreground, and what ends is httpd in it."""
+    if model.enable_gdb:
+        child = subprocess.Popen(command)
+    else:
+        child = subprocess.Popen(command, process_group=0) if sys.version_info >= (3, 11) else _popen_in_group(command)
 
     def forward(number: int, _: FrameType | None) -> None:
-        child.send_signal(number)
+        httpd = processes.server_pid(model.pid_file, model.conf) if model.enable_gdb else None
+        os.kill(httpd or child.pid, number)
 
     for number in FORWARDED:
         signal.signal(number, forward)
@@ -68,10 +73,21 @@ def summary(model: Model) -> str:
         for service in model.services
         if service.log
     ]
+    rows += [
+        (f"{tool.capitalize()} output", debugging.directory(model, tool))
+        for tool in debugging.OUTPUT
+        if getattr(model, f"enable_{tool}")
+    ]
     if model.server_status:
         rows.append(("Status page", f"http://{model.address}:{model.port}/server-status"))
     if model.entry.kind != "static":
-        mode = "embedded" if model.embedded_mode else f"daemon group {model.group_name}"
+        mode = (
+            "debug, one process"
+            if model.debug_mode
+            else "embedded"
+            if model.embedded_mode
+            else f"daemon group {model.group_name}"
+        )
         rows += [
             ("Mode", mode),
             ("Request capacity", f"{model.processes or 1} process(es) of {model.threads} threads"),

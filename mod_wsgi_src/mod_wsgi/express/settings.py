@@ -25,6 +25,9 @@ class Settings:
         """As if that option had not been given and had no default."""
         return Settings({**self._values, key: None}, self.given - {key.replace("_", "-")})
 
+    def changed(self, values: Mapping[str, Any], given: frozenset[str]) -> Settings:
+        return Settings({**self._values, **values}, given)
+
     def __getattr__(self, key: str) -> Any:
         try:
             return self.__dict__["_values"][key]

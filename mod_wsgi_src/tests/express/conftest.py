@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -41,7 +42,7 @@ class Server:
     def __init__(self, command: list[str], env: dict[str, str], cwd: Path, port: int, root: Path, mark: str) -> None:
         self.port, self.root, self.mark, self.cwd = port, root, mark, cwd
         self.output = cwd / f"output-{port}"
-        with self.output.open("wb") as output:
+        with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
                 env=env,
@@ -204,7 +205,8 @@ class Express:
             except AssertionError:
                 left += [*server.leftovers(), server.text()]
         for found in processes.of_server(self.root, self.mark):
-            os.kill(found.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGKILL)
         shutil.rmtree(self.directory)
         assert not left, "\n".join(left)
 

@@ -70,7 +70,7 @@ def test_wrong_words(express, words, expected):
         ({"setenv": {"A": "1"}}, "--setenv: {'A': '1'} is not a list"),
         ({"setenv": ["A"]}, "--setenv: 'A' is not complete; give NAME VALUE"),
         ({"thread": 3}, "--thread: no such option; did you mean --threads?"),
-        ({"enable-gdb": True}, "--enable-gdb: not available yet"),
+        ({"with-php5": True}, "--with-php5: not available yet"),
     ],
 )
 def test_wrong_options_file(express, options, expected):

@@ -27,6 +27,7 @@ TIMEOUTS = (
 
 
 TLS = "--https-port 8443 --ssl-certificate-file {D}/pair.crt --ssl-certificate-key-file {D}/pair.key"
+DEBUG = "--debug-mode --allow-exposed-debugging"
 
 
 def cases(directory: Path) -> dict[str, list[str]]:
@@ -128,11 +129,27 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "service-group": f"{script} --service-group s daemon",
             "service-log": f"{script} --service-log s service_log",
             "service-log-file": f"{script} --service-log-file s service_log",
+            "debug-mode": DEBUG,
+            "enable-debugger": f"{DEBUG} --enable-debugger",
+            "debugger-startup": f"{DEBUG} --enable-debugger --debugger-startup",
+            "enable-coverage": "",  # needs a package: see test_debugging.py, which has them all in real runs
+            "coverage-directory": "",
+            "enable-profiler": f"{DEBUG} --enable-profiler",
+            "profiler-directory": f"{DEBUG} --enable-profiler --profiler-directory {{D}}/out",
+            "enable-recorder": f"{DEBUG} --enable-recorder",
+            "recorder-directory": f"{DEBUG} --enable-recorder --recorder-directory {{D}}/out",
+            "enable-gdb": f"{DEBUG} --enable-gdb",
+            "gdb-executable": f"{DEBUG} --enable-gdb --gdb-executable /bin/sh",
+            "allow-exposed-debugging": "",
         }.items()
     }
 
 
-NOT_GENERATED = {"setup-only", "httpd-executable", "modules-directory"}  # each has a test of its own
+# Each has a test of its own, some in test_debugging.py.
+NOT_GENERATED = {
+    *("setup-only", "httpd-executable", "modules-directory"),
+    *("enable-coverage", "coverage-directory", "allow-exposed-debugging"),
+}
 # Options whose case says something only in comparison with a case that has the other words as well.
 BESIDE = {
     "server-alias": "--server-name example.com",
@@ -160,6 +177,14 @@ BESIDE = {
     "service-group": "--service-script s {D}/service.py",
     "service-log": "--service-script s {D}/service.py",
     "service-log-file": "--service-script s {D}/service.py",
+    "enable-debugger": DEBUG,
+    "debugger-startup": f"{DEBUG} --enable-debugger",
+    "enable-profiler": DEBUG,
+    "profiler-directory": f"{DEBUG} --enable-profiler",
+    "enable-recorder": DEBUG,
+    "recorder-directory": f"{DEBUG} --enable-recorder",
+    "enable-gdb": DEBUG,
+    "gdb-executable": f"{DEBUG} --enable-gdb",
 }
 
 
@@ -219,11 +244,11 @@ def test_options_of_daemons_are_refused_in_embedded_mode(express, venv, table):
 
 
 def test_what_is_not_there_yet_is_refused_by_name(express, table):
-    for name in ("enable-debugger", "newrelic-config-file", "with-php5"):
+    for name in ("newrelic-config-file", "with-php5"):
         assert name in table["not_yet"]
         line = express.refused(f"--{name}")
         assert f"--{name}: not available yet" in line
-    assert "--enable-profiler: not available yet" in express.refused("--enable-prof")
+    assert "--newrelic-config-file: not available yet" in express.refused("--newrelic-conf")
 
 
 def test_an_unknown_option_gets_a_suggestion(express):

@@ -12,6 +12,9 @@ COMBINED = COMMON + ' \\"%{Referer}i\\" \\"%{User-agent}i\\"'
 
 def destination(model: Model, name: str) -> str:
     """The quoted target of a log: a file, rotatelogs, or the terminal."""
+    if model.to_terminal and model.debug_mode:
+        # The one process, which has changed its user, could not end a program and would wait for it.
+        return quote("/dev/stderr")
     if model.to_terminal:
         # A program and not /dev/stdout: that cannot be opened when it is a socket, as it is under systemd.
         return quote("|/bin/cat")
