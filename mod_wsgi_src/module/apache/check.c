@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "ap_mpm.h"
-#include "apr_portable.h"
 #include "apr_strings.h"
 #include "http_core.h"
 #include "unixd.h"
 
 #include "../python/runtime.h"
 #include "config.h"
+#include "error_logs.h"
 
 /* The rest of a socket's name: .<parent pid>.<generation>.<group>.<process>.sock */
 #define SOCKET_SUFFIX_LENGTH (sizeof ".4194304.99999.999.999.sock" - 1)
@@ -249,33 +249,6 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return status;
 }
 
-/* No place in this source: it would stand before an application's debug lines. */
-static void log_line(void *context, uint32_t vhost, int level, const char *text, size_t len)
-{
-    (void)context;
-    ap_log_error(NULL, 0, APLOG_MODULE_INDEX, level, 0, wap_vhost(vhost), "%.*s", (int)len, text);
-}
-
-/* The descriptors of all error logs, each once. */
-static void collect_logs(apr_pool_t *pconf, wdm_config *daemon)
-{
-    const wap_process *process = wap_process_config();
-    int *fds = apr_palloc(pconf, process->n_vhosts * sizeof *fds);
-    int n = 0;
-    for (uint32_t i = 0; i < process->n_vhosts; i++) {
-        apr_os_file_t fd;
-        int known = 0;
-        if (!process->vhosts[i]->error_log || apr_os_file_get(&fd, process->vhosts[i]->error_log) != APR_SUCCESS)
-            continue;
-        for (int k = 0; k < n; k++)
-            known |= fds[k] == fd;
-        if (!known)
-            fds[n++] = fd;
-    }
-    daemon->log_fds = fds;
-    daemon->n_log_fds = n;
-}
-
 static int ask_mpm(int what)
 {
     int answer;
@@ -312,8 +285,6 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     daemon->apache_description = apr_pstrdup(pconf, ap_get_server_description());
     daemon->apache_build_date = ap_get_server_built();
     daemon->mpm_name = ap_show_mpm();
-    collect_logs(pconf, daemon);
-    daemon->log = log_line;
-    daemon->log_context = NULL;
+    wap_error_logs_share(pconf, daemon);
     return daemon;
 }

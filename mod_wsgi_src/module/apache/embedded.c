@@ -12,6 +12,7 @@
 
 #include "../python/run_request.h"
 #include "../python/runtime.h"
+#include "error_logs.h"
 #include "reply.h"
 #include "request.h"
 
@@ -156,6 +157,8 @@ void wap_embedded_child_init(apr_pool_t *pchild, server_rec *main_server)
     child.pool = pchild;
     child.main_server = main_server;
     process->child_pid = getpid();
+    if (!process->restrict_embedded)
+        wap_error_logs_guard(pchild);
     if (!process->restrict_embedded && (process->groups->nelts == 0 || process->n_embedded_imports > 0))
         start();
 }

@@ -64,7 +64,8 @@ typedef struct wdm_config {
     int n_log_fds;
     /* Writes one line to the error log of a virtual host. Called in manager and daemons, any thread. */
     void (*log)(void *context, uint32_t vhost, int level, const char *text, size_t len);
-    void *log_context;
+    void (*begin)(void *context); /* called in a daemon before it has threads */
+    void *context;
 } wdm_config;
 
 #endif

@@ -271,7 +271,7 @@ static void channel_log(wpy_channel *channel, int level, const char *text, size_
 {
     wdm_exchange *x = exchange_of(channel);
 
-    x->config->log(x->config->log_context, x->request.vhost, level, text, len);
+    x->config->log(x->config->context, x->request.vhost, level, text, len);
 }
 
 /* --- a life ------------------------------------------------------------------------------------------------------- */

@@ -114,6 +114,11 @@ static void on_signal(int number)
     errno = before;
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
 /* Signals are not blocked in the workers: programs that the application starts would inherit that. */
 static void take_signals(const wdm_process *process)
 {
@@ -127,6 +132,7 @@ static void take_signals(const wdm_process *process)
     wdm_handle_signal(SIGHUP, on_signal);
     wdm_handle_signal(SIGUSR2, on_signal);
     wdm_handle_signal(SIGXCPU, on_signal);
+    wdm_handle_signal(SIGALRM, do_nothing); /* an alarm that no handler waits for ends nobody */
 }
 
 /* A fork of the application's shares our descriptors: the other ends must not wait for it too. */
@@ -183,7 +189,7 @@ static void python_log(void *context, int level, const char *text, size_t len)
 {
     const wdm_process *process = context;
 
-    process->config->log(process->config->log_context, process->group->vhost, level, text, len);
+    process->config->log(process->config->context, process->group->vhost, level, text, len);
 }
 
 static void start_python(wdm_process *process)
@@ -398,6 +404,7 @@ _Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post,
 
     wdm_reset_signals();
     close_what_is_not_ours(&process);
+    process.config->begin(process.config->context);
     wdm_show_title(title, process.group->display_name);
     if (wdm_take_place(process.group, error, sizeof error) < 0)
         fail_start(&process, error);

@@ -30,7 +30,7 @@ void wdm_log(const wdm_config *config, uint32_t vhost, int level, const char *fo
     int len = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     if (len > 0)
-        config->log(config->log_context, vhost, level, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
+        config->log(config->context, vhost, level, line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
 }
 
 void wdm_describe_exit(uint32_t reason, uint32_t detail, char *text, size_t size)

@@ -15,6 +15,7 @@ WSGIScriptAlias /logging "{apps}/logging_.py"
 WSGIScriptAlias /files "{apps}/files.py"
 WSGIScriptAlias /groups "{apps}/groups.py"
 WSGIScriptAlias /unkind "{apps}/unkind.py"
+WSGIScriptAlias /rude "{apps}/rude.py"
 WSGIScriptAlias /validated "{apps}/validated.py"
 WSGIChunkedRequest On
 <Location /inputs/unchunked>
