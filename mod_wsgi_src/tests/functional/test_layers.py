@@ -28,7 +28,7 @@ APACHE_HEADER = re.compile(r"^(httpd|http_|ap_|apr|util_|mod_|mpm_|unixd|scorebo
 # Calls that pass on what has its code already, or is a line of the application.
 PASSED_ON = {
     ("apache/check.c", '"%s%s%s%s", code, where ? where : "", where ? ": " : "", text'),
-    ("apache/check.c", '"%.*s", (int)len, text'),
+    ("apache/error_logs.c", '"%.*s", (int)len, text'),
     ("apache/embedded.c", '"%.*s", (int)len, text'),
     ("apache/reply.c", '"%sresponse refused: %s: %s", code, reason, name'),
     ("apache/request.c", '"%s: %s", reason, r->filename ? r->filename : r->uri'),
