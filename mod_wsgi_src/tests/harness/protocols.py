@@ -120,6 +120,8 @@ class Connection2:
 
     def receive(self) -> None:
         """Waits for more and takes it in."""
+        if self.closed:
+            raise ConnectionError("the server has closed the connection")
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
