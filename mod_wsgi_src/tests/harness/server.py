@@ -129,7 +129,7 @@ class Httpd:
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         key, _, value = self.mark.partition("=")
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), key: value, **(env or {})}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "PYTHONMALLOC"):
             if name in os.environ:
                 environment.setdefault(name, os.environ[name])
         if sanitizer := os.environ.get("MOD_WSGI_TEST_PRELOAD"):
