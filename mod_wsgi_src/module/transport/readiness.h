@@ -11,7 +11,8 @@ typedef struct wio_ready wio_ready;
 wio_ready *wio_ready_new(void);
 void wio_ready_free(wio_ready *set);
 
-/* Adds a descriptor and arms it for reading, or arms a known one again. 0, or -1 with errno. Any thread. */
+/* Adds a descriptor that the set does not know and arms it for reading, or arms a known one again. 0, or -1 with errno.
+ * Any thread. */
 int wio_ready_add(wio_ready *set, int fd);
 int wio_ready_arm(wio_ready *set, int fd);
 /* Forgets a descriptor; call it before close(). */

@@ -5,7 +5,9 @@
 
 #include "readiness.h"
 
-#if defined(__linux__) && !defined(WIO_READY_POLL)
+#include "readiness_choice.h"
+
+#ifdef WIO_READY_EPOLL
 
 #include <errno.h>
 #include <fcntl.h>
