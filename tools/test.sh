@@ -35,16 +35,17 @@ export MOD_WSGI_VENV="$scratch/venv"
 
 packages() {
     # shellcheck disable=SC2086  # lists of words
-    set -- $SERVER_PACKAGES $LINT_PACKAGES
+    set -- $SERVER_PACKAGES $LINT_PACKAGES $FUZZ_PACKAGES
     # shellcheck disable=SC2086
     [ "$images" = no ] || ! is_root || set -- "$@" $IMAGE_PACKAGES
-    # shellcheck disable=SC2086
-    [ "$all" = no ] || set -- "$@" $FUZZ_PACKAGES
     need_packages "test" "$@"
 }
 
 c_units() { make --no-print-directory -C mod_wsgi_src/tests/unit check; }
 c_python_units() { make --no-print-directory -C mod_wsgi_src/tests/unit/python check PYTHON="$server_python"; }
+
+portability() { make --no-print-directory -C mod_wsgi_src/tests/portability check PYTHON="$server_python"; }
+fuzz_million() { make --no-print-directory -C mod_wsgi_src/tests/unit fuzz-million; }
 
 install_server() {
     "$server_python" -m venv "$MOD_WSGI_VENV"
@@ -67,6 +68,8 @@ server_python=${MOD_WSGI_TEST_PYTHON:-/usr/bin/python3}
 stage "lint" lint_all
 stage "C units: transport" c_units
 stage "C units: python layer" c_python_units
+stage "portability" portability
+stage "fuzz: a million of each decoder" fuzz_million
 stage "build and install the server" install_server
 stage "httpd wheel (cached)" httpd_wheel "$server_python"
 MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel-cached.log")

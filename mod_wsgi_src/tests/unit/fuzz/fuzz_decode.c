@@ -6,6 +6,10 @@
 
 #include "../../../module/transport/frame.h"
 
+#ifndef DECODER
+#define DECODER (-1) /* the first byte chooses */
+#endif
+
 #define REQUIRE(condition)                                                                                             \
     do {                                                                                                               \
         if (!(condition))                                                                                              \
@@ -81,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     data++;
     size--;
-    switch (data[-1] % 4) {
+    switch (DECODER >= 0 ? DECODER : data[-1] % 4) {
     case 0:
         frame(data, size);
         break;
