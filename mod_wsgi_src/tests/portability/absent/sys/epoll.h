@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#error "BSD has no sys/prctl.h"
+#error "only Linux has sys/epoll.h"

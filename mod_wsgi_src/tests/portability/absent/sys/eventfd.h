@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#error "Solaris has no sys/epoll.h"
+#error "only Linux has sys/eventfd.h"
