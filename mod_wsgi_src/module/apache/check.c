@@ -15,6 +15,7 @@
 #include "../python/runtime.h"
 #include "config.h"
 #include "error_logs.h"
+#include "server_score.h"
 
 /* The rest of a socket's name: .<parent pid>.<generation>.<group>.<process>.sock */
 #define SOCKET_SUFFIX_LENGTH (sizeof ".4194304.99999.999.999.sock" - 1)
@@ -249,6 +250,12 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     return status;
 }
 
+static void begin_daemon(void *pconf, const wdm_group *group)
+{
+    wap_error_logs_guard(pconf);
+    wap_scoreboard_protect(group->server_metrics);
+}
+
 static int ask_mpm(int what)
 {
     int answer;
@@ -286,5 +293,8 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     daemon->apache_build_date = ap_get_server_built();
     daemon->mpm_name = ap_show_mpm();
     wap_error_logs_share(pconf, daemon);
+    daemon->scoreboard = &wap_scoreboard;
+    daemon->begin = begin_daemon;
+    daemon->context = pconf;
     return daemon;
 }

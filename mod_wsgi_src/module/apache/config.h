@@ -76,7 +76,7 @@ typedef struct wap_group {
 /* Whole server. One at a time: made with the main server's configuration. */
 typedef struct wap_process {
     const char *python_home, *python_eggs, *socket_prefix;
-    int restrict_embedded, case_sensitivity;
+    int restrict_embedded, case_sensitivity, server_metrics;
     wpy_python python;
     apr_array_header_t *warnings; /* const char *; memory of python.warnings */
     apr_array_header_t *rules;    /* wpy_rule; memory of python.rules */

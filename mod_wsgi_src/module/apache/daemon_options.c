@@ -86,6 +86,16 @@ static const char *read_directory(cmd_parms *cmd, const option *option, const ch
     return read_text(cmd, option, value, group);
 }
 
+static const char *read_flag(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    int flag = wap_read_flag(value);
+    (void)cmd;
+    if (flag < 0)
+        return "On or Off";
+    *(int *)field(group, option) = flag;
+    return NULL;
+}
+
 static const char *read_locale(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
 {
     locale_t locale = newlocale(LC_ALL_MASK, value, (locale_t)0);
@@ -189,6 +199,7 @@ static const option options[] = {
     {"display-name", read_title, AT(display_name), 0, 0},
     TEXT("python-home", python_home),
     TEXT("python-path", python_path),
+    {"server-metrics", read_flag, AT(server_metrics), 0, 0},
     TEXT("python-eggs", python_eggs),
     {"switch-interval", read_fraction, AT(switch_interval), 0, 0},
     {"processes", read_processes, AT(processes), 1, 1000},

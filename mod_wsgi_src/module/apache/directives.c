@@ -250,6 +250,7 @@ const command_rec wap_directives[] = {
     INTERPRETER_FLAG("WSGIRestrictStdout", restrict_stdout, "On: sys.stdout may not be used"),
     INTERPRETER_FLAG("WSGIRestrictSignal", restrict_signal, "Off: applications may install signal handlers"),
     PROCESS_FLAG("WSGICaseSensitivity", case_sensitivity, "Off: file names that differ in case only are the same"),
+    PROCESS_FLAG("WSGIServerMetrics", server_metrics, "On: applications in Apache's processes see its scoreboard"),
 
     /* how requests and responses are treated */
     FLAG("WSGIPassAuthorization", pass_authorization, "On: applications see the Authorization header"),

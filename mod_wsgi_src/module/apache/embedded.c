@@ -15,6 +15,7 @@
 #include "error_logs.h"
 #include "reply.h"
 #include "request.h"
+#include "server_score.h"
 
 /* --- Python in this process --------------------------------------------------------------------------------------- */
 
@@ -62,6 +63,7 @@ static void describe(wpy_config *config)
         .apache_description = ap_get_server_description(),
         .apache_build_date = ap_get_server_built(),
         .mpm_name = ap_show_mpm(),
+        .scoreboard = process->server_metrics ? &wap_scoreboard : NULL,
         .log = log_process,
         .log_context = child.main_server,
     };

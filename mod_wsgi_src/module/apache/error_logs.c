@@ -21,11 +21,6 @@ static void log_line(void *context, uint32_t vhost, int level, const char *text,
     ap_log_error(NULL, 0, APLOG_MODULE_INDEX, level, 0, wap_vhost(vhost), "%.*s", (int)len, text);
 }
 
-static void guard_in_daemon(void *pool)
-{
-    wap_error_logs_guard(pool);
-}
-
 void wap_error_logs_share(apr_pool_t *pconf, wdm_config *daemon)
 {
     const wap_process *process = wap_process_config();
@@ -41,8 +36,6 @@ void wap_error_logs_share(apr_pool_t *pconf, wdm_config *daemon)
     daemon->log_fds = fds;
     daemon->n_log_fds = n;
     daemon->log = log_line;
-    daemon->begin = guard_in_daemon;
-    daemon->context = pconf;
 }
 
 void wap_error_logs_guard(apr_pool_t *pool)

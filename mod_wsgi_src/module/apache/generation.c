@@ -13,6 +13,7 @@
 #include "http_core.h"
 #include "http_log.h"
 #include "mpm_common.h"
+#include "scoreboard.h"
 
 #include "../daemon/manager.h"
 #include "../daemon/shared.h"
@@ -41,6 +42,7 @@ typedef struct current {
     apr_pool_t *pconf;
     wdm_title title;
     int64_t started_us; /* the last manager of it */
+    int waits;          /* for the scoreboard, before its first manager starts */
 } current;
 
 static current *now_serving;
@@ -178,6 +180,14 @@ static apr_status_t retire(void *data)
     return APR_SUCCESS;
 }
 
+static int reads_scoreboard(const wdm_config *config)
+{
+    for (int i = 0; i < config->n_groups; i++)
+        if (config->groups[i].server_metrics)
+            return 1;
+    return 0;
+}
+
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     char error[512];
@@ -212,7 +222,21 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     }
     now_serving = c;
     apr_pool_cleanup_register(pconf, c, retire, apr_pool_cleanup_null);
-    start_manager(c);
+    /* Apache makes its scoreboard later, when it first starts: daemons that read it must come after that. */
+    c->waits = reads_scoreboard(config) && !ap_exists_scoreboard_image();
+    if (!c->waits)
+        start_manager(c);
+    return OK;
+}
+
+static int pre_mpm(apr_pool_t *pool, ap_scoreboard_e type)
+{
+    (void)pool;
+    (void)type;
+    if (now_serving && now_serving->waits) {
+        now_serving->waits = 0;
+        start_manager(now_serving);
+    }
     return OK;
 }
 
@@ -253,6 +277,7 @@ void wap_generation_register_hooks(apr_pool_t *pool)
 {
     (void)pool;
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_LAST);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(child_stopping, NULL, NULL, APR_HOOK_MIDDLE);

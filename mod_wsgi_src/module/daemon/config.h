@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "../python/options.h"
+#include "../python/scoreboard.h"
 
 typedef struct wdm_import {
     const char *path, *application_group;
@@ -43,7 +44,8 @@ typedef struct wdm_group {
     int cpu_time_limit, cpu_priority;
     int64_t memory_limit, virtual_memory_limit, memory_soft_limit; /* bytes */
     int open_files_limit, process_limit;
-    int stack_size; /* bytes of a worker's stack; 0: the system's default */
+    int server_metrics; /* applications may read Apache's scoreboard */
+    int stack_size;     /* bytes of a worker's stack; 0: the system's default */
     const wdm_import *imports;
     int n_imports;
 } wdm_group;
@@ -60,11 +62,12 @@ typedef struct wdm_config {
     wpy_python python;
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
+    const wpy_scoreboard *scoreboard;
     const int *log_fds; /* descriptors of error logs: daemons and manager keep them open */
     int n_log_fds;
     /* Writes one line to the error log of a virtual host. Called in manager and daemons, any thread. */
     void (*log)(void *context, uint32_t vhost, int level, const char *text, size_t len);
-    void (*begin)(void *context); /* called in a daemon before it has threads */
+    void (*begin)(void *context, const wdm_group *group); /* called in a daemon before it has threads */
     void *context;
 } wdm_config;
 

@@ -215,6 +215,7 @@ static void start_python(wdm_process *process)
         .apache_description = config->apache_description,
         .apache_build_date = config->apache_build_date,
         .mpm_name = config->mpm_name,
+        .scoreboard = group->server_metrics ? config->scoreboard : NULL,
         .log = python_log,
         .log_context = process,
     };
@@ -404,7 +405,7 @@ _Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post,
 
     wdm_reset_signals();
     close_what_is_not_ours(&process);
-    process.config->begin(process.config->context);
+    process.config->begin(process.config->context, process.group);
     wdm_show_title(title, process.group->display_name);
     if (wdm_take_place(process.group, error, sizeof error) < 0)
         fail_start(&process, error);

@@ -17,6 +17,9 @@ int wpy_module_set(PyObject *module, const char *name, PyObject *value);
 PyObject *wpy_module_version(void);
 PyObject *wpy_apache_version(void);
 
+/* mod_wsgi.server_metrics(); see server_metrics.c. GIL held. 0; -1 with an exception. */
+int wpy_server_metrics_init(PyObject *module);
+
 /* mod_wsgi.process_metrics(); see metrics.c. */
 PyObject *wpy_process_metrics(PyObject *module, PyObject *unused);
 
