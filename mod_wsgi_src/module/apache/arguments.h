@@ -53,6 +53,7 @@ const char *wap_open_interpreter_options(cmd_parms *cmd, void *settings, const c
 
 /* compatibility.c; cmd->info: why it has no effect. */
 const char *wap_ignore_flag_off(cmd_parms *cmd, void *settings, int flag);
+const char *wap_ignore_authoritative(cmd_parms *cmd, void *settings, int flag);
 const char *wap_ignore_flag_on(cmd_parms *cmd, void *settings, int flag);
 const char *wap_ignore_value(cmd_parms *cmd, void *settings, const char *value);
 const char *wap_ignore_mutex(cmd_parms *cmd, void *settings, const char *kind);

@@ -187,10 +187,6 @@ static int complete_imports(apr_pool_t *pconf, server_rec *main_server)
                             import->script.path, import->process_group);
     }
     process->embedded_imports = collect_imports(pconf, "", &process->n_embedded_imports);
-    if (process->restrict_embedded && process->n_embedded_imports)
-        status = refuse(main_server, MWS(4015), NULL,
-                        "%s is to be loaded in embedded mode, which WSGIRestrictEmbedded On forbids",
-                        process->embedded_imports[0].path);
     for (int i = 0; i < process->groups->nelts; i++) {
         wdm_group *group = &APR_ARRAY_IDX(process->groups, i, wap_group *)->group;
         group->imports = collect_imports(pconf, group->name, &group->n_imports);

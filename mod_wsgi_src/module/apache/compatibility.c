@@ -33,6 +33,15 @@ const char *wap_ignore_flag_on(cmd_parms *cmd, void *settings, int flag)
     return ap_check_cmd_context(cmd, GLOBAL_ONLY);
 }
 
+const char *wap_ignore_authoritative(cmd_parms *cmd, void *settings, int flag)
+{
+    (void)settings;
+    if (!flag && !ap_check_cmd_context(cmd, NOT_IN_HTACCESS))
+        wap_say_in_vain(cmd, "%s Off has no effect: <RequireAny> and <RequireAll> combine groups with other rules",
+                        cmd->cmd->name);
+    return NULL;
+}
+
 const char *wap_ignore_value(cmd_parms *cmd, void *settings, const char *value)
 {
     (void)settings;

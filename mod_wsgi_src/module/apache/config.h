@@ -37,6 +37,12 @@ typedef struct wap_alias {
     wap_target_options options;
 } wap_alias;
 
+/* A script that is asked about requests; hook.h. */
+typedef struct wap_script {
+    const char *path;
+    const char *application_group; /* "", a name, %{SERVER} or %{HOST} */
+} wap_script;
+
 typedef struct wap_handler {
     const char *name, *path;
     wap_target_options options;
@@ -49,7 +55,8 @@ typedef struct wap_settings {
     apr_array_header_t *handlers;        /* wap_handler; a later one of the same name wins */
     apr_array_header_t *trusted_headers; /* int, forwarded.c's; NULL: what proxies say is left alone */
     apr_array_header_t *trusted_proxies; /* wio_network; NULL: everybody is one */
-    int pass_authorization, chunked_request, script_reloading, enable_sendfile, error_override;
+    const wap_script *access_script, *auth_user_script, *auth_group_script, *dispatch_script;
+    int pass_authorization, pass_apache_request, chunked_request, script_reloading, enable_sendfile, error_override;
     int map_head; /* wap_map_head */
 } wap_settings;
 
@@ -76,6 +83,7 @@ typedef struct wap_group {
 /* Whole server. One at a time: made with the main server's configuration. */
 typedef struct wap_process {
     const char *python_home, *python_eggs, *socket_prefix;
+    int asks_scripts; /* a script of the configuration is asked about requests, in Apache's processes */
     int restrict_embedded, case_sensitivity, server_metrics;
     wpy_python python;
     apr_array_header_t *warnings; /* const char *; memory of python.warnings */

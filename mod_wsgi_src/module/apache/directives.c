@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "forwarded.h"
+#include "hook.h"
 
 /* The configuration that is being read or is in use. httpd makes the main server's records first, so this points to the
  * newest configuration from its first directive on. */
@@ -37,6 +38,7 @@ void *wap_create_settings(apr_pool_t *pool, char *directory)
     (void)directory;
     wap_settings *settings = apr_pcalloc(pool, sizeof *settings);
     settings->pass_authorization = WAP_UNSET;
+    settings->pass_apache_request = WAP_UNSET;
     settings->chunked_request = WAP_UNSET;
     settings->script_reloading = WAP_UNSET;
     settings->enable_sendfile = WAP_UNSET;
@@ -64,7 +66,12 @@ void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_set
     INNER_POINTER(application_group);
     INNER_POINTER(callable);
     INNER_POINTER(allowed_groups);
+    INNER_POINTER(access_script);
+    INNER_POINTER(auth_user_script);
+    INNER_POINTER(auth_group_script);
+    INNER_POINTER(dispatch_script);
     INNER_NUMBER(pass_authorization);
+    INNER_NUMBER(pass_apache_request);
     INNER_NUMBER(chunked_request);
     INNER_NUMBER(script_reloading);
     INNER_NUMBER(enable_sendfile);
@@ -181,11 +188,13 @@ static const char *set_map_head(cmd_parms *cmd, void *settings, const char *valu
 }
 
 /* The rows of a kind. Contexts: PROCESS the main server only; SERVER main server and virtual hosts; SECTION those and
- * Directory, Location, Files; HTACCESS those and .htaccess with AllowOverride FileInfo. */
-#define PROCESS  RSRC_CONF
-#define SERVER   RSRC_CONF
-#define SECTION  (RSRC_CONF | ACCESS_CONF)
-#define HTACCESS OR_FILEINFO
+ * Directory, Location, Files; HTACCESS those and .htaccess with AllowOverride FileInfo; AUTHCONFIG Directory, Location,
+ * Files, and .htaccess with AllowOverride AuthConfig. */
+#define PROCESS    RSRC_CONF
+#define SERVER     RSRC_CONF
+#define SECTION    (RSRC_CONF | ACCESS_CONF)
+#define HTACCESS   OR_FILEINFO
+#define AUTHCONFIG OR_AUTHCFG
 
 #define PROCESS_FLAG(name, field, help)                                                                                \
     AP_INIT_FLAG(name, set_process_flag, (void *)offsetof(wap_process, field), PROCESS, help)
@@ -195,6 +204,8 @@ static const char *set_map_head(cmd_parms *cmd, void *settings, const char *valu
     AP_INIT_FLAG(name, ap_set_flag_slot, (void *)offsetof(wap_settings, field), HTACCESS, help)
 #define GROUP(name, field, help)                                                                                       \
     AP_INIT_TAKE1(name, set_group_name, (void *)offsetof(wap_settings, field), SECTION, help)
+#define HOOK(name, field, where, help)                                                                                 \
+    AP_INIT_RAW_ARGS(name, wap_set_hook_script, (void *)offsetof(wap_settings, field), where, help)
 #define INTERPRETER_FLAG(name, field, help)                                                                            \
     AP_INIT_FLAG(name, wap_set_interpreter_flag, (void *)offsetof(wpy_options, field), PROCESS, help)
 #define IGNORED(init, name, function, why) init(name, function, (void *)why, PROCESS, "accepted and not needed")
@@ -225,6 +236,16 @@ const command_rec wap_directives[] = {
     AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, (void *)offsetof(wap_process, socket_prefix), PROCESS,
                   "path that the names of daemon sockets begin with"),
 
+    HOOK("WSGIDispatchScript", dispatch_script, SECTION,
+         "a script that chooses process group, application group and callable of a request"),
+
+    /* who may in */
+    HOOK("WSGIAccessScript", access_script, AUTHCONFIG, "a script whose allow_access() lets clients in"),
+    HOOK("WSGIAuthUserScript", auth_user_script, AUTHCONFIG,
+         "a script whose check_password() and get_realm_hash() are the authentication provider wsgi"),
+    HOOK("WSGIAuthGroupScript", auth_group_script, AUTHCONFIG,
+         "a script whose groups_for_user() answers for Require wsgi-group"),
+
     /* Python */
     PROCESS_TEXT("WSGIPythonHome", python_home, "the Python installation or virtual environment of every process"),
     AP_INIT_TAKE1("WSGIPythonPath", wap_set_python_path, NULL, PROCESS,
@@ -254,6 +275,8 @@ const command_rec wap_directives[] = {
 
     /* how requests and responses are treated */
     FLAG("WSGIPassAuthorization", pass_authorization, "On: applications see the Authorization header"),
+    AP_INIT_FLAG("WSGIPassApacheRequest", ap_set_flag_slot, (void *)offsetof(wap_settings, pass_apache_request),
+                 SECTION, "On: extension modules find the request_rec in environ, in embedded mode"),
     FLAG("WSGIScriptReloading", script_reloading, "Off: scripts are not loaded again when they change"),
     FLAG("WSGIChunkedRequest", chunked_request, "On: request bodies of unknown length are accepted"),
     FLAG("WSGIEnableSendfile", enable_sendfile, "On: wsgi.file_wrapper may use the kernel's sendfile"),
@@ -273,6 +296,7 @@ const command_rec wap_directives[] = {
     IGNORED(AP_INIT_FLAG, "WSGIVerboseDebugging", wap_ignore_flag_on, "LogLevel wsgi:debug says more"),
     IGNORED(AP_INIT_FLAG, "WSGISocketRotation", wap_ignore_flag_off,
             "requests keep the daemons of their own generation across a restart, so none is lost with its socket"),
+    AP_INIT_FLAG("WSGIGroupAuthoritative", wap_ignore_authoritative, NULL, AUTHCONFIG, "accepted and not needed"),
     IGNORED(AP_INIT_TAKE1, "WSGIAcceptMutex", wap_ignore_mutex, NULL),
     IGNORED(AP_INIT_TAKE1, "WSGINewRelicConfigFile", wap_ignore_value, WAP_NEW_RELIC),
     IGNORED(AP_INIT_TAKE1, "WSGINewRelicEnvironment", wap_ignore_value, WAP_NEW_RELIC),

@@ -139,7 +139,7 @@ static void start_locked(void)
         pthread_cond_wait(&child.changed, &child.lock);
 }
 
-static int start(void)
+int wap_embedded_start(void)
 {
     if (wpy_started())
         return 0;
@@ -159,10 +159,11 @@ void wap_embedded_child_init(apr_pool_t *pchild, server_rec *main_server)
     child.pool = pchild;
     child.main_server = main_server;
     process->child_pid = getpid();
-    if (!process->restrict_embedded)
+    int asked = process->asks_scripts || process->n_embedded_imports > 0;
+    if (asked || !process->restrict_embedded)
         wap_error_logs_guard(pchild);
-    if (!process->restrict_embedded && (process->groups->nelts == 0 || process->n_embedded_imports > 0))
-        start();
+    if (asked || (!process->restrict_embedded && process->groups->nelts == 0))
+        wap_embedded_start();
 }
 
 /* --- a channel over a request ------------------------------------------------------------------------------------- */
@@ -239,7 +240,7 @@ int wap_embedded_run(wap_request *request)
         .r = request->r,
         .result = OK,
     };
-    if (start() < 0)
+    if (wap_embedded_start() < 0)
         return HTTP_INTERNAL_SERVER_ERROR;
 
     wap_reply_init(&self.reply, request->r);
@@ -252,6 +253,7 @@ int wap_embedded_run(wap_request *request)
         .content_length = fields->content_length,
         .script_mtime_us = fields->script_mtime_us,
         .request_start_us = fields->request_start_us,
+        .request_rec = wap_request_settings(request->r)->pass_apache_request == 1 ? request->r : NULL,
     };
     wpy_run_request(&run, &self.channel);
     return self.result;

@@ -11,6 +11,7 @@
 #include "directives.h"
 #include "embedded.h"
 #include "generation.h"
+#include "hook.h"
 #include "request.h"
 
 static int handle(request_rec *r)
@@ -33,6 +34,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(wap_embedded_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(wap_translate, after, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
+    wap_access_register_hooks(pool);
     wap_generation_register_hooks(pool);
 }
 

@@ -85,8 +85,7 @@ static int prepare_body(request_rec *r, const wap_settings *settings, wio_reques
 
 /* --- the target --------------------------------------------------------------------------------------------------- */
 
-/* Splits the URL into what selected the script and what is left for it. */
-static void split_path(request_rec *r, wap_target *target)
+void wap_split_path(request_rec *r, wap_target *target)
 {
     const char *uri = wap_collapse_slashes(r->pool, r->uri);
     const char *info = r->path_info ? wap_collapse_slashes(r->pool, r->path_info) : "";
@@ -185,10 +184,18 @@ int wap_request_prepare(request_rec *r, wap_request *request)
         return status;
 
     static const wap_target_options nothing = {.pass_authorization = WAP_UNSET};
-    split_path(r, &target);
+    wap_split_path(r, &target);
     target.forwarded = wap_forwarded_read(r, settings);
     target.script_reloading = settings->script_reloading != 0;
-    wap_choose_target(r, handler ? &handler->options : note->alias ? &note->alias->options : &nothing, &target);
+    status = wap_choose_target(r,
+                               handler       ? &handler->options
+                               : note->alias ? &note->alias->options
+                                             : &nothing,
+                               &target);
+    if (status == OK && settings->dispatch_script)
+        status = wap_dispatch(r, &target);
+    if (status != OK)
+        return status;
     if (handler)
         target.callable = "handle_request";
     if ((status = choose_process(r, &target, &request->group)) != OK || (status = check_root(r, &target)) != OK)

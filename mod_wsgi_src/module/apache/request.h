@@ -56,14 +56,32 @@ typedef struct wap_target {
     const struct wap_forwarded *forwarded; /* what proxies said; NULL: nothing is asked of them */
 } wap_target;
 
-/* Fills the groups and the callable: options of alias or handler first, then the settings, %{...} expanded. */
-void wap_choose_target(request_rec *r, const wap_target_options *options, wap_target *target);
+/* Fills script_name and path_info: the URL, split into what selected the script and what is left for it. */
+void wap_split_path(request_rec *r, wap_target *target);
+
+/* Fills the groups and the callable: options of alias or handler first, then the settings, %{...} expanded. OK, or the
+ * status to answer, its cause logged. */
+int wap_choose_target(request_rec *r, const wap_target_options *options, wap_target *target);
+
+/* Lets WSGIDispatchScript change them. The same. */
+int wap_dispatch(request_rec *r, wap_target *target);
+
+/* The application group of a script that is asked about requests, %{SERVER} and %{HOST} expanded. NULL: the client
+ * names a host that is not ours, which is logged. */
+const char *wap_expand_script_group(request_rec *r, const char *name);
 
 /* Appends all variables to request->head and sets vars_len and fixed_len. 0, or -1 when there is no memory. */
 int wap_put_variables(wap_request *request, const wap_target *target);
 
+/* Appends the variables of a request that has no target yet, for scripts that are asked who may in: those of CGI and
+ * the header fields but for credentials. 0, or -1 when there is no memory. */
+int wap_put_early_variables(request_rec *r, const wap_target *target, wio_buf *buf);
+
 /* optional_fn_retrieve hook: finds what mod_ssl offers. */
 void wap_find_optional_functions(void);
+int wap_is_https(request_rec *r);
+/* A variable of mod_ssl; NULL without mod_ssl. */
+const char *wap_ssl_variable(request_rec *r, const char *name);
 
 /* A copy of a path with runs of slashes collapsed; the path itself when there are none. */
 const char *wap_collapse_slashes(apr_pool_t *pool, const char *path);

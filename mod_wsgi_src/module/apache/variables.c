@@ -13,10 +13,22 @@
 #include "request.h"
 
 static APR_OPTIONAL_FN_TYPE(ssl_is_https) * is_https;
+static APR_OPTIONAL_FN_TYPE(ssl_var_lookup) * ssl_var_lookup;
 
 void wap_find_optional_functions(void)
 {
     is_https = APR_RETRIEVE_OPTIONAL_FN(ssl_is_https);
+    ssl_var_lookup = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
+}
+
+int wap_is_https(request_rec *r)
+{
+    return is_https && is_https(r->connection);
+}
+
+const char *wap_ssl_variable(request_rec *r, const char *name)
+{
+    return ssl_var_lookup ? ssl_var_lookup(r->pool, r->server, r->connection, r, apr_pstrdup(r->pool, name)) : NULL;
 }
 
 /* Each returns 0, or -1 when there is no memory; callers gather with |. */
@@ -72,7 +84,7 @@ static int is_reserved(const char *name)
 
 static const char *url_scheme(request_rec *r)
 {
-    if (is_https && is_https(r->connection))
+    if (wap_is_https(r))
         return "https";
     const char *said = apr_table_get(r->subprocess_env, "HTTPS");
     return said && (!ap_cstr_casecmp(said, "on") || !strcmp(said, "1")) ? "https" : "http";
@@ -248,6 +260,21 @@ static int put_forwarded(const wap_forwarded *forwarded, wio_buf *buf)
     return PUT_GIVEN(buf, "wsgi.url_scheme", forwarded->scheme) | PUT_GIVEN(buf, "HTTP_HOST", forwarded->host) |
            PUT_GIVEN(buf, "SERVER_NAME", forwarded->name) | PUT_GIVEN(buf, "SERVER_PORT", forwarded->port) |
            PUT_GIVEN(buf, "SCRIPT_NAME", forwarded->mount) | PUT_GIVEN(buf, "mod_wsgi.mount_point", forwarded->mount);
+}
+
+int wap_put_early_variables(request_rec *r, const wap_target *target, wio_buf *buf)
+{
+    int failed =
+        PUT(buf, "SERVER_SOFTWARE", ap_get_server_banner()) | PUT(buf, "SERVER_SIGNATURE", ap_psignature("", r)) |
+        PUT(buf, "SERVER_NAME", server_name(r)) | PUT(buf, "SERVER_ADDR", r->connection->local_ip) |
+        PUT_NUMBER(buf, "SERVER_PORT", ap_get_server_port(r)) | PUT(buf, "SERVER_ADMIN", r->server->server_admin) |
+        PUT(buf, "SERVER_PROTOCOL", r->protocol) | PUT_PATH(buf, "DOCUMENT_ROOT", ap_document_root(r)) |
+        PUT(buf, "REQUEST_METHOD", r->method) | PUT(buf, "QUERY_STRING", r->args) | put_request_uri(r, buf) |
+        PUT_BYTES(buf, "SCRIPT_NAME", target->script_name, target->script_name_len) |
+        PUT(buf, "PATH_INFO", target->path_info) | PUT(buf, "mod_wsgi.process_group", "") |
+        PUT(buf, WPY_KEY_GROUP, target->application_group) |
+        put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_headers(r, buf, target);
+    return target->forwarded ? failed | put_forwarded(target->forwarded, buf) : failed;
 }
 
 int wap_put_variables(wap_request *request, const wap_target *target)

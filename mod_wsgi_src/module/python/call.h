@@ -31,6 +31,8 @@ struct wpy_call {
     int64_t body_taken;
     int body_done, body_error;
 
+    PyObject *request_rec; /* environ["apache.request_rec"], or NULL */
+
     /* the response */
     wio_buf head; /* encoded by start_response() */
     uint16_t status, fields;

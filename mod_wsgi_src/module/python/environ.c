@@ -281,13 +281,52 @@ static int put_request(wpy_call *call, PyObject *environ)
     return more < 0 ? malformed() : 0;
 }
 
+PyObject *wpy_request_rec_new(void *request_rec)
+{
+    return PyCapsule_New(request_rec, NULL, NULL);
+}
+
+void wpy_request_rec_cut(PyObject *capsule)
+{
+    PyCapsule_SetName(capsule, "the request has ended");
+}
+
+static int put_request_rec(wpy_call *call, PyObject *environ)
+{
+    call->request_rec = wpy_request_rec_new(call->request->request_rec);
+    return call->request_rec ? PyDict_SetItemString(environ, WPY_KEY_REQUEST_REC, call->request_rec) : -1;
+}
+
+PyObject *wpy_environ_plain(wpy_interp *interp, const uint8_t *pairs, size_t len)
+{
+    wio_cursor cursor = {pairs, pairs + len};
+    PyObject *environ = PyDict_New();
+    wio_pair pair;
+    int more = 0;
+    if (!environ)
+        return NULL;
+    if (put_new(environ, "wsgi.errors", wpy_new_ref(interp->errors)) ||
+        put_new(environ, "mod_wsgi.version", wpy_module_version()) ||
+        put_new(environ, "apache.version", wpy_apache_version()))
+        goto failed;
+    while ((more = wio_pair_next(&cursor, &pair)) > 0)
+        if (!(pair.flags & WIO_PAIR_HIDDEN) && put_pair(interp, environ, &pair))
+            goto failed;
+    if (!more)
+        return environ;
+    malformed();
+failed:
+    Py_DECREF(environ);
+    return NULL;
+}
+
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input)
 {
     PyObject *environ = PyDict_Copy(tmpl->environ);
     if (!environ)
         return NULL;
     if (put_request(call, environ) || PyDict_SetItem(environ, call->interp->names.input, input) ||
-        put_times(call, environ)) {
+        put_times(call, environ) || (call->request->request_rec && put_request_rec(call, environ))) {
         Py_DECREF(environ);
         return NULL;
     }

@@ -52,4 +52,14 @@ int wpy_template_build(wpy_call *call, wpy_template *tmpl);
  * with an exception. GIL held. */
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input);
 
+/* A new environ without anything of WSGI but wsgi.errors, made of pairs: for hooks. NULL with an exception. GIL
+ * held. */
+PyObject *wpy_environ_plain(wpy_interp *interp, const uint8_t *pairs, size_t len);
+
+/* What stands for the request_rec in an environ, for extension modules; and its end, after which nobody gets the
+ * pointer any more. GIL held. */
+#define WPY_KEY_REQUEST_REC "apache.request_rec"
+PyObject *wpy_request_rec_new(void *request_rec);
+void wpy_request_rec_cut(PyObject *capsule);
+
 #endif

@@ -259,6 +259,9 @@ static void run_application(wpy_call *call, wpy_template *tmpl)
         wpy_response_cut(args[2]);
     if (input)
         wpy_input_cut(input);
+    if (call->request_rec)
+        wpy_request_rec_cut(call->request_rec);
+    Py_XDECREF(call->request_rec);
     Py_XDECREF(body);
     Py_XDECREF(args[2]);
     Py_XDECREF(args[1]);

@@ -16,7 +16,8 @@ typedef struct wpy_request {
     int64_t content_length;                                    /* -1 unknown */
     int64_t script_mtime_us;                                   /* of the script file now; 0: do not check */
     int64_t request_start_us, queue_start_us, daemon_start_us; /* wall clock; 0: not applicable */
-    int attempts; /* of the Apache child to hand it to a daemon, this one included; 0: embedded */
+    int attempts;      /* of the Apache child to hand it to a daemon, this one included; 0: embedded */
+    void *request_rec; /* environ["apache.request_rec"], valid during the request; NULL: not given */
 } wpy_request;
 
 /* The pairs of the fixed part that choose the target. They also appear in the environ (as in the reference). */

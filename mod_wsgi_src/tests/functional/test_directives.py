@@ -223,6 +223,20 @@ def test_import_script(serve: Make, mode: str) -> None:
     assert server.get("/hello").body == b"Hello World!"
 
 
+def test_import_script_where_embedded_mode_is_restricted(httpd: Make) -> None:
+    """Only requests are kept out: a script that is asked about requests may be loaded early like any other."""
+    server = httpd(
+        "WSGIRestrictEmbedded On\n"
+        "WSGIImportScript {apps}/early.py process-group=%{GLOBAL} application-group=%{SERVER}\n"
+        "WSGIScriptAlias / {apps}/groups.py\n",
+        start=False,
+    )
+    server.app("early.py", f"import pathlib\npathlib.Path({str(server.data / 'early')!r}).touch()\n")
+    server.start()
+    until(lambda: (server.data / "early").exists(), "the script was loaded")
+    assert server.get("/").status == 500
+
+
 def test_a_broken_import_script_is_told_and_harms_nobody(serve: Make, mode: str) -> None:
     group = "app" if mode == "daemon" else "%{GLOBAL}"
     server = serve(

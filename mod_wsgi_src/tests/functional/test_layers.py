@@ -30,10 +30,12 @@ PASSED_ON = {
     ("apache/check.c", '"%s%s%s%s", code, where ? where : "", where ? ": " : "", text'),
     ("apache/error_logs.c", '"%.*s", (int)len, text'),
     ("apache/embedded.c", '"%.*s", (int)len, text'),
+    ("apache/hook.c", '"%.*s", (int)len, text'),
     ("apache/reply.c", '"%sresponse refused: %s: %s", code, reason, name'),
     ("apache/request.c", '"%s: %s", reason, r->filename ? r->filename : r->uri'),
     ("python/log.c", '"%s", intro'),
     ("python/log.c", '"%s: %s (its traceback could not be formatted)", intro, Py_TYPE(value)->tp_name'),
+    ("python/hook.c", "intro"),
     ("python/run_request.c", "intro"),
     ("python/runtime.c", "intro"),
 }

@@ -25,7 +25,16 @@ from .waiting import until
 STOP_TIMEOUT = 20.0
 APPS = Path(__file__).resolve().parents[1] / "functional" / "apps"
 MODULES = [
-    *("authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic", "access_compat"),
+    *(
+        "auth_digest",
+        "authn_core",
+        "authn_file",
+        "authz_core",
+        "authz_host",
+        "authz_user",
+        "auth_basic",
+        "access_compat",
+    ),
     *("actions", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "rewrite", "setenvif"),
 ]
 CRASH = re.compile(r"AddressSanitizer|runtime error:|exit signal (?:Segmentation|Aborted|Bus)|AH00052|AH00060")

@@ -191,7 +191,7 @@ static void everything_works_in_a_sub_interpreter(void)
     }
 }
 
-static void too_many_interpreters(void)
+static void F6_too_many_interpreters(void)
 {
     target to = {.callable = "hello"};
     char group[32];
@@ -358,7 +358,7 @@ static const tap_test tests[] = {
     TAP_TEST(gil_probe),
     TAP_TEST(stacks),
     TAP_TEST(import_script),
-    TAP_TEST(too_many_interpreters),
+    TAP_TEST(F6_too_many_interpreters),
 };
 
 int main(void)
