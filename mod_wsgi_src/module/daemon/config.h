@@ -38,8 +38,8 @@ typedef struct wdm_group {
     int send_buffer_size, receive_buffer_size; /* 0: 256 KiB */
     int header_buffer_size;
     int shared_buffer_size; /* bytes for each process */
-    int connect_timeout, socket_timeout, queue_timeout, request_timeout, graceful_timeout, eviction_timeout,
-        shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
+    int connect_timeout, socket_timeout, queue_timeout, request_timeout, interrupt_timeout, graceful_timeout,
+        eviction_timeout, shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
     int maximum_requests, restart_interval;
     int cpu_time_limit, cpu_priority;
     int64_t memory_limit, virtual_memory_limit, memory_soft_limit; /* bytes */

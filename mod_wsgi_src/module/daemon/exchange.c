@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -303,7 +304,7 @@ void wdm_exchange_free(wdm_exchange *x)
     pthread_mutex_destroy(&x->lock);
 }
 
-void wdm_exchange_open(wdm_exchange *x, int fd)
+void wdm_exchange_open(wdm_exchange *x, int fd, const wpy_request *request)
 {
     x->body_bytes = 0;
     x->broken = 0;
@@ -311,6 +312,7 @@ void wdm_exchange_open(wdm_exchange *x, int fd)
     x->body_over = (x->request.flags & WIO_REQUEST_BODY_DONE) != 0;
     pthread_mutex_lock(&x->lock);
     x->fd = fd;
+    x->running = request;
     x->sending = x->responding = x->expired = 0;
     pthread_mutex_unlock(&x->lock);
 }
@@ -343,7 +345,18 @@ void wdm_exchange_retry(wdm_exchange *x, uint16_t reason)
         x->broken = 1;
 }
 
-int wdm_exchange_expire(wdm_exchange *x)
+static void describe_locked(const wdm_exchange *x, wdm_ended *which)
+{
+    wio_cursor cursor = {x->running->vars, x->running->vars + x->running->vars_len};
+    wio_pair pair;
+
+    *which = (wdm_ended){.id = x->request.id, .vhost = x->request.vhost, .name = "-"};
+    while (wio_pair_next(&cursor, &pair) > 0)
+        if (!strcmp(pair.key, "mod_wsgi.request_id"))
+            snprintf(which->name, sizeof which->name, "%s", pair.value);
+}
+
+int wdm_exchange_expire(wdm_exchange *x, wdm_ended *which)
 {
     uint8_t frame[WIO_FRAME_SIZE];
     struct iovec vec = {frame, sizeof frame};
@@ -352,6 +365,7 @@ int wdm_exchange_expire(wdm_exchange *x)
     int ended = x->fd >= 0 && !x->expired;
     if (ended) {
         x->expired = 1;
+        describe_locked(x, which);
         wio_frame_put(frame, WIO_ABORT, 0, x->responding ? WIO_ABORT_TIMEOUT : GATEWAY_TIMEOUT, 0);
         if (!x->sending)
             wio_send_all(&wio_system, x->fd, &vec, 1, 1, -1, 1); /* without waiting; else the end of file tells it */

@@ -14,41 +14,88 @@
 #include "worker.h"
 
 #define SECOND   ((int64_t)1000000)
-#define TICK_MS  1000
 #define PROBE_MS 200
-#define PROBES   10 /* in one deadlock-timeout, at most one a second */
-#define PROBES   10 /* in one deadlock-timeout */
+#define PROBES   10  /* in one deadlock-timeout, at most one a second */
+#define ASK_MS   500 /* for the GIL, to interrupt a request */
 
 static int due(int64_t since_us, int limit_s, int64_t now)
 {
     return limit_s && since_us && now - since_us > limit_s * SECOND;
 }
 
-/* The guilty request ends for its client; its thread may be stuck, so the process is replaced, and its siblings
- * finish. */
-static void watch_requests(wdm_process *process, int64_t now)
+/* The guilty request ends for its client at once. */
+static int end_request(wdm_process *process, wdm_worker *worker, int64_t begun, int64_t now, wdm_ended *which)
 {
     const wdm_group *group = process->group;
-    int ended = 0;
 
+    if (!wdm_exchange_expire(&worker->exchange, which))
+        return 0;
+    wdm_connections_give_up(process);
+    worker->overdue_us = begun;
+    worker->ended_us = now;
+    wdm_log(process->config, which->vhost, WPY_LOG_ERROR,
+            MWS(3021) "request %s: daemon process %ld of group '%s': it ran longer than request-timeout=%d s: its "
+                      "client gets an error; the Python stacks follow",
+            which->name, (long)getpid(), group->name, group->request_timeout);
+    return 1;
+}
+
+static void interrupt_requests(wdm_process *process, const wdm_ended *ended)
+{
+    for (int i = 0; i < process->n_workers; i++)
+        if (ended[i].id && wpy_interrupt(&process->workers[i].exchange.channel, ended[i].id, ASK_MS) < 0)
+            return; /* who holds the GIL now will hold it for the next one as well */
+}
+
+/* Its thread was asked to let go, or could not be asked: without it the process serves fewer and fewer. */
+static void replace_when_stuck(wdm_process *process, wdm_worker *worker, int64_t now)
+{
+    const wdm_group *group = process->group;
+
+    if (!worker->overdue_us)
+        return;
+    if (atomic_load(&worker->request_us) != worker->overdue_us) {
+        worker->overdue_us = 0;
+        return;
+    }
+    if (now - worker->ended_us < group->interrupt_timeout * SECOND || atomic_load(&process->replacement))
+        return;
+    wdm_log(process->config, group->vhost, WPY_LOG_WARNING,
+            MWS(3025) "daemon process %ld of group '%s': a request still runs though request-timeout has ended it: "
+                      "the process is replaced",
+            (long)getpid(), group->name);
+    wdm_process_ask_successor(process, WIO_EXIT_REQUEST_TIMEOUT);
+}
+
+/* Only the guilty request ends, when its thread can be interrupted; else the process is replaced, and its siblings
+ * finish. Returns when to look again at the latest. */
+static int64_t watch_requests(wdm_process *process, int64_t now)
+{
+    const wdm_group *group = process->group;
+    int64_t limit = group->request_timeout * SECOND, next = now + SECOND;
+    wdm_ended *ended = process->ended;
+    int n = 0;
+
+    if (!limit)
+        return next;
     for (int i = 0; i < process->n_workers; i++) {
         wdm_worker *worker = &process->workers[i];
-        if (!due(atomic_load(&worker->request_us), group->request_timeout, now) ||
-            !wdm_exchange_expire(&worker->exchange))
+        int64_t begun = atomic_load(&worker->request_us);
+        ended[i].id = 0;
+        if (!begun || begun == worker->overdue_us)
             continue;
-        ended++;
-        wdm_connections_give_up(process);
-        wdm_log(process->config, worker->exchange.request.vhost, WPY_LOG_ERROR,
-                MWS(3021) "daemon process %ld of group '%s': a request ran longer than request-timeout=%d s: its "
-                          "client gets an "
-                          "error "
-                          "and the process is replaced; the Python stacks follow",
-                (long)getpid(), group->name, group->request_timeout);
+        if (now - begun >= limit)
+            n += end_request(process, worker, begun, now, &ended[i]);
+        else if (begun + limit < next)
+            next = begun + limit;
     }
-    if (ended) {
+    if (n)
         wpy_dump_stacks();
-        wdm_process_ask_successor(process, WIO_EXIT_REQUEST_TIMEOUT);
-    }
+    if (n && group->interrupt_timeout)
+        interrupt_requests(process, ended);
+    for (int i = 0; i < process->n_workers; i++)
+        replace_when_stuck(process, &process->workers[i], wio_now_us());
+    return next;
 }
 
 /* A GIL that nobody gets: no request can finish any more, so nothing is lost by ending at once. */
@@ -103,13 +150,14 @@ static void watch_idleness(wdm_process *process, int64_t now)
     wdm_process_leave(process, WIO_EXIT_INACTIVITY);
 }
 
-/* Sleeps a tick; a service process hears its manager meanwhile. */
-static void sleep_or_hear(wdm_process *process, int *hears)
+/* Sleeps; a service process hears its manager meanwhile. */
+static void sleep_or_hear(wdm_process *process, int *hears, int64_t until_us)
 {
+    int64_t left = until_us - wio_now_us();
     struct pollfd polled = {.fd = *hears ? process->control : -1, .events = POLLIN};
     char word;
 
-    if (poll(&polled, 1, TICK_MS) <= 0)
+    if (poll(&polled, 1, left > 0 ? (int)((left + 999) / 1000) : 0) <= 0)
         return;
     if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -120,26 +168,27 @@ static void sleep_or_hear(wdm_process *process, int *hears)
 static void *watch(void *argument)
 {
     wdm_process *process = argument;
-    int64_t gil_us = 0;
+    int64_t gil_us = 0, next_us = wio_now_us() + SECOND;
     int hears = process->group->threads == 0;
 
     for (;;) {
-        sleep_or_hear(process, &hears);
+        sleep_or_hear(process, &hears, next_us);
         int64_t now = wio_now_us(), exit_at = atomic_load(&process->exit_at_us);
         if (exit_at && now >= exit_at)
             wdm_process_exit(process);
+        next_us = now + SECOND;
         switch (atomic_load(&process->phase)) {
         case WDM_STARTING:
             watch_start(process, now);
             break;
         case WDM_SERVING:
-            watch_requests(process, now);
+            next_us = watch_requests(process, now);
             watch_idleness(process, now);
             wdm_watch_limits(process, now);
             watch_gil(process, now, &gil_us);
             break;
         case WDM_DRAINING:
-            watch_requests(process, now);
+            next_us = watch_requests(process, now);
             watch_gil(process, now, &gil_us);
             break;
         case WDM_ENDING: /* Python goes away: hands off */

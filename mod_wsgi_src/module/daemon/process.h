@@ -30,6 +30,7 @@ typedef struct wdm_process {
     int events[2]; /* pipe: one byte for each thing that the main thread must know */
     wio_ready *ready;
     struct wdm_worker *workers;
+    struct wdm_ended *ended; /* the monitor's, one for each worker */
     int n_workers;
     uint32_t request_limit; /* maximum-requests with jitter; 0: none */
     int64_t start_us;

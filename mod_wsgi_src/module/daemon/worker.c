@@ -122,7 +122,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
     wdm_process *process = worker->process;
     wdm_exchange *x = &worker->exchange;
 
-    wdm_exchange_open(x, fd);
+    wdm_exchange_open(x, fd, request);
     if (wpy_script_is_stale(request)) {
         /* New code must serve the next request: leave first, so that the replay meets the successor. */
         wdm_process_leave(process, WIO_EXIT_RELOAD);
@@ -246,7 +246,8 @@ int wdm_workers_start(wdm_process *process)
     int count = process->group->threads;
 
     process->workers = calloc((size_t)count, sizeof *process->workers);
-    if (!process->workers)
+    process->ended = calloc((size_t)count, sizeof *process->ended);
+    if (!process->workers || !process->ended)
         return -1;
     process->n_workers = count;
     for (int i = 0; i < count; i++) {

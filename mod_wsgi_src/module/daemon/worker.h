@@ -12,6 +12,8 @@ typedef struct wdm_worker {
     pthread_t thread;
     int started;                /* the thread exists */
     _Atomic int64_t request_us; /* monotonic: its request began; 0 none runs */
+    int64_t overdue_us;         /* monitor: request_us of a request that it has ended and that still runs; 0 none */
+    int64_t ended_us;           /* monitor: when it ended that one */
 } wdm_worker;
 
 /* Main thread: makes process->workers and their threads. 0, or -1 with errno. */

@@ -34,12 +34,17 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
         wpy_log(1, WPY_LOG_INFO, MWS(2047) "%s '%s' gave up, since the request's body is lost: %s", what, script,
                 blamed);
     } else {
-        if (PyErr_ExceptionMatches(call->interp->request_timeout))
-            status = 504;
+        int timed_out = PyErr_ExceptionMatches(call->interp->request_timeout);
         if (call->announced)
             wpy_events_exception(call);
-        snprintf(intro, sizeof intro, MWS(2041) "%s '%s' raised an exception:", what, script);
-        wpy_log_exception(intro);
+        snprintf(intro, sizeof intro, MWS(2041) "request %s: %s '%s' raised an exception:",
+                 wpy_active_variable(call->request, "mod_wsgi.request_id"), what, script);
+        if (timed_out) { /* who raised it has told, and where the application stood */
+            status = 504;
+            PyErr_Clear();
+        } else {
+            wpy_log_exception(intro);
+        }
     }
     call->failed = 1;
     call->failure = status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setup.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static struct {
     wpy_config config;
     int64_t start_us;
     int started;
+    int dumps;            /* SIGUSR2 writes the Python stacks */
     PyThreadState *first; /* of the thread that called wpy_start() */
     pthread_t first_thread;
     atomic_int probing; /* a probe still waits for the GIL */
@@ -105,6 +107,7 @@ static int initialise(const wpy_config *settings, const wpy_home *home, char *er
     PyConfig_InitPythonConfig(&config);
     config.parse_argv = 0;
     config.install_signal_handlers = 0;
+    config.faulthandler = *settings->process_group != 0; /* embedded: the signals are httpd's */
     status = set_python(settings, &config);
     if (!PyStatus_Exception(status))
         status = PyWideStringList_Append(&config.argv, L"mod_wsgi");
@@ -119,6 +122,11 @@ static int initialise(const wpy_config *settings, const wpy_home *home, char *er
     PyConfig_Clear(&config);
     return status_failed(status, error, size) ? -1 : 0;
 }
+
+/* Python stacks without the GIL, for dead-locks; and for an operator. */
+static const char dump_on_signal[] = "import faulthandler, signal\n"
+                                     "faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=False)\n"
+                                     "del faulthandler, signal\n";
 
 int wpy_start(const wpy_config *config, char *error, size_t size)
 {
@@ -145,6 +153,7 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
         wpy_log_exception(MWS(2051) "the main interpreter could not be set up:");
         snprintf(error, size, "Python started, but could not be set up; the lines before say why");
     }
+    runtime.dumps = !failed && *config->process_group && !PyRun_SimpleString(dump_on_signal);
     PyEval_SaveThread();
     runtime.started = !failed;
     return failed ? -1 : 0;
@@ -301,6 +310,10 @@ static void log_stacks(void)
 void wpy_dump_stacks(void)
 {
     static void (*stacks)(void) = log_stacks;
-    if (with_gil(&stacks, STACKS_WAIT_MS))
-        wpy_log(0, WPY_LOG_ERROR, MWS(2056) "no Python stacks: the GIL could not be had within %d ms", STACKS_WAIT_MS);
+    if (!with_gil(&stacks, STACKS_WAIT_MS))
+        return;
+    wpy_log(0, WPY_LOG_ERROR, MWS(2056) "the GIL could not be had within %d ms: stacks follow in the main error log",
+            STACKS_WAIT_MS);
+    if (runtime.dumps)
+        raise(SIGUSR2);
 }

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from typing import Callable
 
+import pytest
 from harness.client import fetch
 from harness.load import at_once
 from harness.processes import sleeping_threads
@@ -57,22 +61,82 @@ def in_application(server: Httpd) -> bool:
     return sleeping_threads(server.daemon_pids()) > 0
 
 
-def test_request_timeout(httpd: Make) -> None:
-    """The guilty request is told and its process replaced; a sibling in the same process finishes."""
-    server = daemon(httpd, "processes=1 threads=3 request-timeout=2 graceful-timeout=10 shutdown-timeout=1")
-    before = int(server.get("/pid").text)
+HANGS = "request-timeout=1 interrupt-timeout=1 graceful-timeout=5 shutdown-timeout=1"
+
+
+def hanging(httpd: Make, options: str) -> Httpd:
+    return httpd(
+        f"WSGIDaemonProcess d processes=1 threads=3 {options}\nWSGIProcessGroup d\n"
+        "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/hangs.py\n"
+    )
+
+
+@pytest.mark.parametrize("where", ["python", "sleeping", "receiving", "in_c", "holding_the_gil"])
+def test_B10_a_request_that_hangs(httpd: Make, where: str) -> None:
+    """The client of the guilty request is told in time, and one line says so. Where Python can be interrupted that is
+    all; else the process is replaced."""
+    server = hanging(httpd, HANGS)
+    before = server.get("/pid").text
     mark = len(server.log())
-    guilty = Background(server, "/sleeps?n=60")
+    begin = time.monotonic()
+    assert server.get(f"/{where}").status == 504
+    assert time.monotonic() - begin < 4.0  # request-timeout + 1 s, and as much for a slow machine
+    told = server.wait_log(r"MWS3021: request (\S+): ", since=mark)
+    server.wait_log(r"hangs\.py", since=mark)  # where it stood
+    if where == "python":
+        assert server.get("/pid").text == before
+        until(lambda: not in_python(server), "its thread is free again")
+    else:
+        until(lambda: server.get("/pid", timeout=60).text != before, "the process was replaced", 60.0)
+        until(lambda: int(before) not in server.daemon_pids(), "and is gone", 30.0)
+    mine = [line for line in server.error_lines(mark) if told[1] in line]
+    assert len(mine) == 1, mine
+
+
+def in_python(server: Httpd) -> bool:
+    """A thread of a daemon computes."""
+    return any(p.state == "R" for p in server.daemons())
+
+
+def test_B10_siblings_finish(httpd: Make) -> None:
+    """A request that began later than the guilty one, and ends in time."""
+    server = hanging(httpd, HANGS.replace("request-timeout=1", "request-timeout=2"))
+    before = server.get("/pid").text
+    guilty = Background(server, "/sleeping")
     until(lambda: in_application(server), "it runs")
     threading.Event().wait(1)
-    sibling = Background(server, "/sleeps?n=1.5")
+    sibling = Background(server, "/briefly")
     assert guilty.result() == 504
-    server.wait_log("request-timeout", since=mark)
-    server.wait_log(r"responses\.py", since=mark)  # where it stood
-    assert sibling.result() == 200
-    assert sibling.text == str(before)
-    until(lambda: int(server.get("/pid").text) != before, "the process was replaced")
-    until(lambda: before not in server.daemon_pids(), "and is gone", 30.0)
+    assert (sibling.result(), sibling.text) == (200, before)
+    until(lambda: server.get("/pid").text != before, "the process was replaced")
+
+
+def test_B11_the_gil_is_never_given_back(httpd: Make) -> None:
+    """The process ends with its true reason, its Python stacks are in the log, the next request is served."""
+    server = hanging(httpd, "deadlock-timeout=1 shutdown-timeout=1")
+    before = server.get("/pid").text
+    mark = len(server.log())
+    assert server.get("/holding_the_gil").status == 502
+    server.wait_log("MWS3022: .*deadlock-timeout", since=mark)
+    server.wait_log(r"hangs\.py\", line \d+ in holding_the_gil", since=mark)
+    server.wait_log(r"request \S+: lost by .* was ended by deadlock-timeout", since=mark)
+    assert server.get("/pid").text != before
+
+
+def test_G5_a_starved_processor_is_no_dead_lock(httpd: Make) -> None:
+    """All threads compute in Python and two programs beside them take what they can: the GIL is slow and not dead."""
+    server = hanging(httpd, "deadlock-timeout=2 request-timeout=4 shutdown-timeout=1")
+    before = server.get("/pid").text
+    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        computing = [Background(server, "/python") for _ in range(3)]
+        assert [one.result() for one in computing] == [504] * 3
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    assert server.get("/pid").text == before
+    assert "MWS3022" not in server.log()
 
 
 def test_socket_timeout(httpd: Make) -> None:

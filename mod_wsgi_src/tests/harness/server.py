@@ -272,6 +272,11 @@ class Httpd:
             lambda: re.search(pattern, self.log()[since:]), f"the log has {pattern!r}:\n{self.log()[since:]}", timeout
         )
 
+    def error_lines(self, since: int = 0) -> list[str]:
+        """What our module said at level error and above; tracebacks and stacks follow such a line and have no code."""
+        lines = self.log()[since:].splitlines()
+        return [line for line in lines if re.search(r"\[wsgi:(?:error|crit|alert|emerg)\].* MWS\d+:", line)]
+
     # --- requests ---
 
     def get(self, path: str = "/", headers: object = (), **options: object) -> Response:
