@@ -12,6 +12,7 @@
 #include "http_core.h"
 #include "unixd.h"
 
+#include "../daemon/environment_file.h"
 #include "../python/runtime.h"
 #include "config.h"
 #include "error_logs.h"
@@ -91,6 +92,8 @@ static int complete_identity(apr_pool_t *pconf, wap_group *definition, server_re
         group->uid = ap_unixd_config.user_id;
     if (!definition->group_given)
         group->gid = ap_unixd_config.group_id;
+    if (!definition->socket_user_given || geteuid() != 0)
+        group->socket_uid = geteuid() == 0 ? ap_unixd_config.user_id : geteuid();
     if (geteuid() != 0) {
         if (definition->user_given && group->uid != geteuid())
             ap_log_error(
@@ -123,6 +126,8 @@ static int complete_group(apr_pool_t *pconf, wap_group *definition, server_rec *
     group->vhost = wap_vhost_index(definition->server);
     if (!group->socket_timeout)
         group->socket_timeout = (int)apr_time_sec(definition->server->timeout);
+    if (!group->response_socket_timeout)
+        group->response_socket_timeout = group->socket_timeout;
     if (!group->eviction_timeout)
         group->eviction_timeout = group->graceful_timeout;
     if (!group->header_buffer_size)
@@ -132,6 +137,8 @@ static int complete_group(apr_pool_t *pconf, wap_group *definition, server_rec *
     else if (wpy_check_home(group->python_home, reason, sizeof reason))
         return refuse(main_server, MWS(4013), definition->where, "WSGIDaemonProcess %s: python-home: %s", group->name,
                       reason);
+    if (group->environment_file && wdm_environment_file(group->environment_file, 0, reason, sizeof reason))
+        return refuse(main_server, MWS(4019), definition->where, "WSGIDaemonProcess %s: %s", group->name, reason);
     return complete_identity(pconf, definition, main_server);
 }
 
@@ -271,7 +278,6 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     daemon->groups = groups;
     daemon->n_groups = process->groups->nelts;
     daemon->socket_prefix = process->socket_prefix;
-    daemon->socket_uid = ap_unixd_config.user_id;
     daemon->socket_gid = ap_unixd_config.group_id;
 
     /* An exiting child keeps its row while its successor takes one. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "http_core.h"
+
 #include "../transport/sockets.h"
 #include "relay.h"
 
@@ -156,6 +158,15 @@ static int try_processes(wap_relay *relay)
     return unavailable(relay->r, pool, "one process after the other ended before it took the request");
 }
 
+/* The relay has put response-socket-timeout in place of it. */
+static void restore_client(const request_rec *r)
+{
+    apr_socket_t *socket = r->connection->master ? NULL : ap_get_conn_socket(r->connection);
+
+    if (socket)
+        apr_socket_timeout_set(socket, r->server->timeout);
+}
+
 int wap_client_run(wap_request *request)
 {
     wap_pool *pool = wap_pool_of(request->group->index);
@@ -170,5 +181,7 @@ int wap_client_run(wap_request *request)
     if (status != OK)
         return status;
     wap_relay_init(&relay, request, pool);
-    return try_processes(&relay);
+    status = try_processes(&relay);
+    restore_client(request->r);
+    return status;
 }

@@ -56,7 +56,8 @@ typedef struct wap_settings {
     apr_array_header_t *trusted_headers; /* int, forwarded.c's; NULL: what proxies say is left alone */
     apr_array_header_t *trusted_proxies; /* wio_network; NULL: everybody is one */
     const wap_script *access_script, *auth_user_script, *auth_group_script, *dispatch_script;
-    int pass_authorization, pass_apache_request, chunked_request, script_reloading, enable_sendfile, error_override;
+    int pass_authorization, pass_apache_request, chunked_request, script_reloading, enable_sendfile, error_override,
+        ignore_activity;
     int map_head; /* wap_map_head */
 } wap_settings;
 
@@ -78,6 +79,9 @@ typedef struct wap_group {
     const server_rec *server; /* the virtual host it was defined in */
     const char *where;
     int user_given, group_given, home_given;
+    uid_t script_uid; /* who must own the scripts */
+    gid_t script_gid;
+    int script_user_given, script_group_given, socket_user_given;
 } wap_group;
 
 /* Whole server. One at a time: made with the main server's configuration. */

@@ -24,6 +24,7 @@ struct option {
     reader *read;
     size_t field;     /* in wdm_group */
     long least, most; /* of numbers */
+    const char *why;  /* it has no effect */
 };
 
 static void *field(wap_group *group, const option *option)
@@ -118,6 +119,23 @@ static const char *read_processes(cmd_parms *cmd, const option *option, const ch
     return read_number(cmd, option, value, group);
 }
 
+/* A user by name or #uid. 0, or -1. */
+static int find_uid(const char *name, uid_t *uid)
+{
+    int number;
+    if (*name == '#') {
+        if (wap_read_number(name + 1, 10, 0, INT_MAX, &number))
+            return -1;
+        *uid = (uid_t)number;
+        return 0;
+    }
+    const struct passwd *found = getpwnam(name);
+    if (!found)
+        return -1;
+    *uid = found->pw_uid;
+    return 0;
+}
+
 static const char *read_user(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
 {
     int number;
@@ -161,6 +179,41 @@ static const char *read_group(cmd_parms *cmd, const option *option, const char *
     return NULL;
 }
 
+static const char *read_script_user(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    (void)cmd;
+    (void)option;
+    if (group->script_group_given)
+        return "a user only where script-group is not given";
+    group->script_user_given = 1;
+    return find_uid(value, &group->script_uid) ? "an existing user, by name or #uid" : NULL;
+}
+
+static const char *read_script_group(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    (void)cmd;
+    (void)option;
+    if (group->script_user_given)
+        return "a group only where script-user is not given";
+    group->script_group_given = 1;
+    return find_gid(value, &group->script_gid) ? "an existing group, by name or #gid" : NULL;
+}
+
+static const char *read_socket_user(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    (void)cmd;
+    group->socket_user_given = 1;
+    return find_uid(value, field(group, option)) ? "an existing user, by name or #uid" : NULL;
+}
+
+/* An option of other releases, which does nothing here. */
+static const char *read_in_vain(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
+{
+    (void)value;
+    wap_say_in_vain(cmd, "WSGIDaemonProcess %s: %s has no effect: %s", group->group.name, option->name, option->why);
+    return NULL;
+}
+
 static const char *read_groups(cmd_parms *cmd, const option *option, const char *value, wap_group *group)
 {
     long most = sysconf(_SC_NGROUPS_MAX);
@@ -178,39 +231,51 @@ static const char *read_groups(cmd_parms *cmd, const option *option, const char 
     return NULL;
 }
 
-#define MOST_SECONDS      (INT_MAX / 1000) /* so that milliseconds fit an int */
-#define LEAST_FILES       64
-#define LEAST_STACK       (64 * 1024) /* Python does not run in less */
-#define MOST_STACK        (1 << 30)
-#define AT(name)          offsetof(wdm_group, name)
-#define TEXT(name, to)    {name, read_text, AT(to), 0, 0}
-#define BYTES(name, to)   {name, read_bytes, AT(to), 0, 0}
-#define SECONDS(name, to) {name, read_number, AT(to), 0, MOST_SECONDS}
+#define MOST_SECONDS                  (INT_MAX / 1000) /* so that milliseconds fit an int */
+#define LEAST_FILES                   64
+#define LEAST_STACK                   (64 * 1024) /* Python does not run in less */
+#define MOST_STACK                    (1 << 30)
+#define AT(name)                      offsetof(wdm_group, name)
+#define OPTION(name, read, to)        {name, read, AT(to), 0, 0, NULL}
+#define TEXT(name, to)                OPTION(name, read_text, to)
+#define BYTES(name, to)               OPTION(name, read_bytes, to)
+#define NUMBER(name, to, least, most) {name, read_number, AT(to), least, most, NULL}
+#define SECONDS(name, to)             NUMBER(name, to, 0, MOST_SECONDS)
+#define SIZE(name, to, least, most)   {name, read_size, AT(to), least, most, NULL}
+#define IN_VAIN(name, why)            {name, read_in_vain, 0, 0, 0, why}
 
 static const option options[] = {
-    {"user", read_user, AT(uid), 0, 0},
-    {"group", read_group, AT(gid), 0, 0},
-    {"supplementary-groups", read_groups, AT(groups), 0, 0},
-    {"umask", read_octal, AT(umask), 0, 0},
-    {"chroot", read_directory, AT(chroot), 0, 0},
-    {"home", read_directory, AT(home), 0, 0},
-    {"lang", read_locale, AT(lang), 0, 0},
-    {"locale", read_locale, AT(locale), 0, 0},
-    {"display-name", read_title, AT(display_name), 0, 0},
+    OPTION("user", read_user, uid),
+    OPTION("group", read_group, gid),
+    OPTION("supplementary-groups", read_groups, groups),
+    OPTION("umask", read_octal, umask),
+    OPTION("chroot", read_directory, chroot),
+    OPTION("home", read_directory, home),
+    OPTION("environment-file", read_directory, environment_file),
+    OPTION("lang", read_locale, lang),
+    OPTION("locale", read_locale, locale),
+    OPTION("display-name", read_title, display_name),
+    OPTION("script-user", read_script_user, name),
+    OPTION("script-group", read_script_group, name),
+    OPTION("socket-user", read_socket_user, socket_uid),
     TEXT("python-home", python_home),
     TEXT("python-path", python_path),
-    {"server-metrics", read_flag, AT(server_metrics), 0, 0},
+    OPTION("server-metrics", read_flag, server_metrics),
     TEXT("python-eggs", python_eggs),
-    {"switch-interval", read_fraction, AT(switch_interval), 0, 0},
-    {"processes", read_processes, AT(processes), 1, 1000},
-    {"threads", read_number, AT(threads), 0, 65533},
-    {"listen-backlog", read_number, AT(listen_backlog), 0, INT_MAX},
-    {"send-buffer-size", read_size, AT(send_buffer_size), 512, INT_MAX},
-    {"receive-buffer-size", read_size, AT(receive_buffer_size), 512, INT_MAX},
-    {"header-buffer-size", read_size, AT(header_buffer_size), 8192, INT_MAX},
-    {"shared-buffer-size", read_size, AT(shared_buffer_size), WIO_SLOT_SIZE, 1 << 30},
+    OPTION("switch-interval", read_fraction, switch_interval),
+    {"processes", read_processes, AT(processes), 1, 1000, NULL},
+    NUMBER("threads", threads, 0, 65533),
+    NUMBER("listen-backlog", listen_backlog, 0, INT_MAX),
+    SIZE("send-buffer-size", send_buffer_size, 512, INT_MAX),
+    SIZE("receive-buffer-size", receive_buffer_size, 512, INT_MAX),
+    SIZE("header-buffer-size", header_buffer_size, 8192, INT_MAX),
+    SIZE("shared-buffer-size", shared_buffer_size, WIO_SLOT_SIZE, 1 << 30),
+    IN_VAIN("response-buffer-size",
+            "blocks of a response go to the client as the application yields them, and Apache bounds what waits"),
+    IN_VAIN("response-flush-delay", "the daemon says where a response is to be flushed, so nothing waits for more"),
     SECONDS("connect-timeout", connect_timeout),
     SECONDS("socket-timeout", socket_timeout),
+    SECONDS("response-socket-timeout", response_socket_timeout),
     SECONDS("queue-timeout", queue_timeout),
     SECONDS("request-timeout", request_timeout),
     SECONDS("interrupt-timeout", interrupt_timeout),
@@ -220,16 +285,18 @@ static const option options[] = {
     SECONDS("startup-timeout", startup_timeout),
     SECONDS("deadlock-timeout", deadlock_timeout),
     SECONDS("inactivity-timeout", inactivity_timeout),
-    {"maximum-requests", read_number, AT(maximum_requests), 0, INT_MAX},
+    NUMBER("maximum-requests", maximum_requests, 0, INT_MAX),
     SECONDS("restart-interval", restart_interval),
-    SECONDS("cpu-time-limit", cpu_time_limit),
-    {"cpu-priority", read_number, AT(cpu_priority), -20, 20},
+    BYTES("memory-soft-limit", memory_soft_limit),
     BYTES("memory-limit", memory_limit),
     BYTES("virtual-memory-limit", virtual_memory_limit),
-    BYTES("memory-soft-limit", memory_soft_limit),
-    {"open-files-limit", read_size, AT(open_files_limit), LEAST_FILES, INT_MAX},
-    {"process-limit", read_number, AT(process_limit), 0, INT_MAX},
-    {"stack-size", read_size, AT(stack_size), LEAST_STACK, MOST_STACK},
+    SECONDS("cpu-time-limit", cpu_time_limit),
+    NUMBER("cpu-priority", cpu_priority, -20, 20),
+    SIZE("open-files-limit", open_files_limit, LEAST_FILES, INT_MAX),
+    NUMBER("process-limit", process_limit, 0, INT_MAX),
+    SIZE("stack-size", stack_size, LEAST_STACK, MOST_STACK),
+    IN_VAIN("newrelic-config-file", WAP_NEW_RELIC),
+    IN_VAIN("newrelic-environment", WAP_NEW_RELIC),
 };
 #define N_OPTIONS (sizeof options / sizeof *options)
 

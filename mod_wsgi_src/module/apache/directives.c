@@ -43,6 +43,7 @@ void *wap_create_settings(apr_pool_t *pool, char *directory)
     settings->script_reloading = WAP_UNSET;
     settings->enable_sendfile = WAP_UNSET;
     settings->error_override = WAP_UNSET;
+    settings->ignore_activity = WAP_UNSET;
     settings->map_head = WAP_UNSET;
     return settings;
 }
@@ -76,6 +77,7 @@ void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_set
     INNER_NUMBER(script_reloading);
     INNER_NUMBER(enable_sendfile);
     INNER_NUMBER(error_override);
+    INNER_NUMBER(ignore_activity);
     INNER_NUMBER(map_head);
     BOTH_LISTS(handlers);
     BOTH_LISTS(trusted_headers);
@@ -285,6 +287,7 @@ const command_rec wap_directives[] = {
     AP_INIT_ITERATE("WSGITrustedProxies", wap_set_trusted_proxy, NULL, HTACCESS,
                     "the addresses and networks of those proxies; default all"),
     FLAG("WSGIErrorOverride", error_override, "On: ErrorDocument replaces error responses of applications"),
+    FLAG("WSGIIgnoreActivity", ignore_activity, "On: these requests do not count for inactivity-timeout"),
     AP_INIT_TAKE1(
         "WSGIMapHEADToGET", set_map_head, NULL, HTACCESS,
         "whether applications see GET for HEAD: On, Off or Auto, which is when an output filter needs the body"),

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http_core.h"
+
 #include "../transport/sockets.h"
 #include "patience.h"
 
@@ -191,6 +193,15 @@ static int oversized(const wap_relay *relay, const wio_head *head, uint32_t len,
     return 0;
 }
 
+/* response-socket-timeout, from the head of the response on. HTTP/2 has a timeout of its own for all streams. */
+static void limit_client(const wap_relay *relay)
+{
+    apr_socket_t *socket = relay->r->connection->master ? NULL : ap_get_conn_socket(relay->r->connection);
+
+    if (socket)
+        apr_socket_timeout_set(socket, apr_time_from_sec(relay->pool->group->response_socket_timeout));
+}
+
 static wap_verdict take_response(wap_relay *relay, uint32_t len)
 {
     const uint8_t *bytes = relay->conn->memory + relay->at;
@@ -207,6 +218,7 @@ static wap_verdict take_response(wap_relay *relay, uint32_t len)
         return end_with(relay, HTTP_INTERNAL_SERVER_ERROR);
     }
     int status = wap_reply_head(&relay->reply, &head);
+    limit_client(relay);
     relay->at += len;
     return status == OK ? WAP_GOING_ON : end_with(relay, status);
 }

@@ -138,7 +138,7 @@ static int choose_process(request_rec *r, wap_target *target, const wdm_group **
     *group = &found->group;
     if (found->group.chroot)
         target->root = found->group.chroot;
-    return OK;
+    return wap_check_script_owner(r, found, *target->handler_script ? target->handler_script : r->filename);
 }
 
 /* The daemons of a chroot group see their files without its prefix. */
@@ -187,6 +187,8 @@ int wap_request_prepare(request_rec *r, wap_request *request)
     wap_split_path(r, &target);
     target.forwarded = wap_forwarded_read(r, settings);
     target.script_reloading = settings->script_reloading != 0;
+    if (settings->ignore_activity == 1)
+        request->fields.flags |= WIO_REQUEST_IGNORE_ACTIVITY;
     status = wap_choose_target(r,
                                handler       ? &handler->options
                                : note->alias ? &note->alias->options

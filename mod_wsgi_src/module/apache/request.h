@@ -70,6 +70,9 @@ int wap_dispatch(request_rec *r, wap_target *target);
  * names a host that is not ours, which is logged. */
 const char *wap_expand_script_group(request_rec *r, const char *name);
 
+/* Whether script-user= and script-group= let the group run the script. OK, or 403, its cause logged. */
+int wap_check_script_owner(request_rec *r, const wap_group *group, const char *script);
+
 /* Appends all variables to request->head and sets vars_len and fixed_len. 0, or -1 when there is no memory. */
 int wap_put_variables(wap_request *request, const wap_target *target);
 

@@ -25,9 +25,11 @@ typedef struct wdm_group {
     const gid_t *groups;   /* supplementary-groups=; NULL: the user's own */
     int n_groups;
     const char *chroot;
+    uid_t socket_uid; /* who may connect: the user of Apache's children */
     /* surroundings */
-    int umask;        /* -1: inherited */
-    const char *home; /* NULL: unchanged */
+    int umask;                    /* -1: inherited */
+    const char *home;             /* NULL: unchanged */
+    const char *environment_file; /* NULL: none */
     const char *lang, *locale;
     const char *display_name; /* expanded; NULL: unchanged */
     const char *python_home, *python_path, *python_eggs;
@@ -38,8 +40,8 @@ typedef struct wdm_group {
     int send_buffer_size, receive_buffer_size; /* 0: 256 KiB */
     int header_buffer_size;
     int shared_buffer_size; /* bytes for each process */
-    int connect_timeout, socket_timeout, queue_timeout, request_timeout, interrupt_timeout, graceful_timeout,
-        eviction_timeout, shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
+    int connect_timeout, socket_timeout, response_socket_timeout, queue_timeout, request_timeout, interrupt_timeout,
+        graceful_timeout, eviction_timeout, shutdown_timeout, startup_timeout, deadlock_timeout, inactivity_timeout;
     int maximum_requests, restart_interval;
     int cpu_time_limit, cpu_priority;
     int64_t memory_limit, virtual_memory_limit, memory_soft_limit; /* bytes */
@@ -55,10 +57,9 @@ typedef struct wdm_config {
     int n_groups;
     uint32_t generation;
     const char *socket_prefix; /* absolute; sockets are <prefix>.<parent pid>.<generation>.<group>.<process>.sock */
-    uid_t socket_uid;          /* the user of Apache's children */
-    gid_t socket_gid;
-    uint32_t max_children;    /* rows of each board */
-    uint32_t max_connections; /* words of each board */
+    gid_t socket_gid;          /* the group of Apache's children */
+    uint32_t max_children;     /* rows of each board */
+    uint32_t max_connections;  /* words of each board */
     wpy_python python;
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;

@@ -121,14 +121,15 @@ static void watch_gil(wdm_process *process, int64_t now, int64_t *had_us)
     wdm_process_exit(process);
 }
 
-static void watch_start(wdm_process *process, int64_t now)
+/* Scripts to load at the start count from there, others from the request that wants the first of them. */
+static void watch_start(wdm_process *process, int64_t since_us, int64_t now)
 {
     const wdm_group *group = process->group;
 
-    if (!due(process->start_us, group->startup_timeout, now))
+    if (!due(since_us, group->startup_timeout, now))
         return;
     wdm_log(process->config, group->vhost, WPY_LOG_ERROR,
-            MWS(3023) "daemon process %ld of group '%s' was not ready within startup-timeout=%d s: it ends",
+            MWS(3023) "daemon process %ld of group '%s' had loaded no script within startup-timeout=%d s: it ends",
             (long)getpid(), group->name, group->startup_timeout);
     atomic_store(&process->reason, WIO_EXIT_START_FAILED);
     wdm_process_exit(process);
@@ -179,12 +180,13 @@ static void *watch(void *argument)
         next_us = now + SECOND;
         switch (atomic_load(&process->phase)) {
         case WDM_STARTING:
-            watch_start(process, now);
+            watch_start(process, process->start_us, now);
             break;
         case WDM_SERVING:
             next_us = watch_requests(process, now);
             watch_idleness(process, now);
             wdm_watch_limits(process, now);
+            watch_start(process, wpy_load_pending_us(), now);
             watch_gil(process, now, &gil_us);
             break;
         case WDM_DRAINING:

@@ -125,7 +125,7 @@ static int open_seat(wdm_generation *generation, const wdm_group *group, int ind
              config->generation, group->index, index);
 
     int is_root = geteuid() == 0;
-    seat->listener = wio_listen(seat->path, group->listen_backlog, is_root ? config->socket_uid : (uid_t)-1,
+    seat->listener = wio_listen(seat->path, group->listen_backlog, is_root ? group->socket_uid : (uid_t)-1,
                                 is_root ? config->socket_gid : (gid_t)-1);
     if (seat->listener >= 0)
         return 0;
@@ -266,7 +266,6 @@ wdm_generation *wdm_generation_new(const wdm_config *config, char *error, size_t
     }
     generation->config = config;
     generation->owner = getpid();
-    generation->client_uid = geteuid() == 0 ? config->socket_uid : geteuid();
     generation->max_children = config->max_children;
     generation->lifeline[0] = generation->lifeline[1] = generation->retire[0] = generation->retire[1] = -1;
     if (open_generation(generation, error, size) < 0) {

@@ -26,7 +26,6 @@ typedef struct wdm_seat { /* the place of one daemon process; its holder changes
 typedef struct wdm_generation {
     const wdm_config *config; /* the caller's; must live as long */
     pid_t owner;              /* the Apache parent */
-    uid_t client_uid;         /* who may connect to daemons: the user of Apache's children */
     uint8_t token[WIO_TOKEN_SIZE];
     wio_board **boards;  /* by group */
     wio_shelf **shelves; /* by group; NULL: shared-buffer-size=0, or a service script */

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "environment_file.h"
 #include "limits.h"
 
 #define LAST_PLAIN_SIGNAL 31
@@ -141,8 +142,15 @@ static int set_user_environment(const wdm_group *group)
     return getenv("USERNAME") ? setenv("USERNAME", user->pw_name, 1) : 0;
 }
 
+/* The file's values go before what was inherited, and lang= and locale= before the file's. */
 static int set_environment(const wdm_group *group, char *error, size_t size)
 {
+    char cause[512];
+
+    if (group->environment_file && wdm_environment_file(group->environment_file, 1, cause, sizeof cause) < 0) {
+        snprintf(error, size, "daemon group '%s': %s", group->name, cause);
+        return -1;
+    }
     if (set_user_environment(group) < 0 || (group->lang && setenv("LANG", group->lang, 1) < 0) ||
         (group->locale && setenv("LC_ALL", group->locale, 1) < 0))
         return fail(error, size, group, "cannot set the environment");

@@ -121,6 +121,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
 {
     wdm_process *process = worker->process;
     wdm_exchange *x = &worker->exchange;
+    int idle = (x->request.flags & WIO_REQUEST_IGNORE_ACTIVITY) != 0;
 
     wdm_exchange_open(x, fd, request);
     if (wpy_script_is_stale(request)) {
@@ -137,13 +138,15 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
 
     int64_t now = wio_now_us();
     atomic_store(&worker->request_us, now);
-    atomic_store_explicit(&process->active_us, now, memory_order_relaxed);
+    if (!idle)
+        atomic_store_explicit(&process->active_us, now, memory_order_relaxed);
     wpy_run_request(request, &x->channel);
     if (process->forked)
         _exit(0); /* the application forked, and its child came back through here */
     *counted = !wdm_exchange_close(x);
     atomic_store(&worker->request_us, 0);
-    atomic_store_explicit(&process->active_us, wio_now_us(), memory_order_relaxed);
+    if (!idle)
+        atomic_store_explicit(&process->active_us, wio_now_us(), memory_order_relaxed);
     count(process);
     return !x->broken;
 }
@@ -180,7 +183,7 @@ static void accept_one(wdm_process *process)
     wio_ready_arm(process->ready, process->listener);
     if (fd < 0)
         return;
-    if (wio_peer_uid(fd, &uid) < 0 || (uid != process->generation->client_uid && uid != 0)) {
+    if (wio_peer_uid(fd, &uid) < 0 || (uid != process->group->socket_uid && uid != 0)) {
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
                 MWS(3052) "daemon group '%s': refused a connection of another user", process->group->name);
         close(fd);

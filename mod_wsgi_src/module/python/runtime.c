@@ -22,8 +22,9 @@ static struct {
     int dumps;            /* SIGUSR2 writes the Python stacks */
     PyThreadState *first; /* of the thread that called wpy_start() */
     pthread_t first_thread;
-    atomic_int probing; /* a probe still waits for the GIL */
-    atomic_int forked;  /* this process is a copy that an application made */
+    _Atomic int64_t load_us; /* a script began to load; -1: one has loaded */
+    atomic_int probing;      /* a probe still waits for the GIL */
+    atomic_int forked;       /* this process is a copy that an application made */
 } runtime;
 
 const wpy_config *wpy_runtime_config(void)
@@ -160,6 +161,25 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
 }
 
 /* ---- scripts at start ---- */
+
+void wpy_runtime_note_load(void)
+{
+    int64_t none = 0;
+    atomic_compare_exchange_strong(&runtime.load_us, &none, wio_now_us());
+}
+
+void wpy_runtime_note_loaded(int well)
+{
+    int64_t began = atomic_load(&runtime.load_us);
+    if (began >= 0)
+        atomic_compare_exchange_strong(&runtime.load_us, &began, well ? -1 : 0);
+}
+
+int64_t wpy_load_pending_us(void)
+{
+    int64_t began = atomic_load(&runtime.load_us);
+    return began > 0 ? began : 0;
+}
 
 /* A script ended by an exception. 1: a service script exited with success; -1: anything else, which is logged. */
 static int script_raised(const char *path)

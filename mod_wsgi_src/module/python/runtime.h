@@ -44,6 +44,9 @@ int wpy_started(void);
  * returns. */
 int wpy_import_script(const char *path, const char *application_group);
 
+/* When the script that loads now began to, by wio_now_us(); 0 when none does or one has loaded before. Any thread. */
+int64_t wpy_load_pending_us(void);
+
 /* Ends sub-interpreters and Python: subscribers of events hear `reason` (mod_wsgi's word for it, "" in embedded mode),
  * atexit callbacks run. Call after every worker thread has left. The caller keeps a watchdog, since foreign code can
  * hang here. */

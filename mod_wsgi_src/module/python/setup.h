@@ -10,6 +10,10 @@
 const wpy_config *wpy_runtime_config(void);
 int64_t wpy_runtime_start_us(void);
 
+/* A script begins to load; it has loaded, or not. GIL either. */
+void wpy_runtime_note_load(void);
+void wpy_runtime_note_loaded(int well);
+
 /* 1 in a process that an application forked off this one: the client's connection is not its to use. GIL either. */
 int wpy_runtime_forked(void);
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "setup.h"
+
 static wpy_target *find_locked(wpy_interp *interp, const char *path)
 {
     wpy_target *target = interp->targets;
@@ -204,8 +206,11 @@ int wpy_target_load(wpy_target *target, int64_t mtime_us)
     state = PyEval_SaveThread();
     pthread_mutex_lock(&target->interp->load);
     PyEval_RestoreThread(state);
-    if (!is_loaded(target, mtime_us))
+    if (!is_loaded(target, mtime_us)) {
+        wpy_runtime_note_load();
         result = execute(target);
+        wpy_runtime_note_loaded(!result);
+    }
     pthread_mutex_unlock(&target->interp->load);
     return result;
 }

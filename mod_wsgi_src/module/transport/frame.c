@@ -107,7 +107,8 @@ int wio_head_open(const void *payload, uint32_t len, wio_request *request, const
         return -1;
     if (request->content_length >= 0 && request->body_len > request->content_length)
         return -1;
-    if (request->flags & 0xffff & ~(uint32_t)(WIO_REQUEST_BODY_DONE | WIO_REQUEST_CHUNKED))
+    if (request->flags & 0xffff &
+        ~(uint32_t)(WIO_REQUEST_BODY_DONE | WIO_REQUEST_CHUNKED | WIO_REQUEST_IGNORE_ACTIVITY))
         return -1;
 
     *vars = (const uint8_t *)payload + sizeof *request;

@@ -70,7 +70,11 @@ typedef struct wio_hello {
     uint8_t token[WIO_TOKEN_SIZE];
 } wio_hello;
 
-enum wio_request_flag { WIO_REQUEST_BODY_DONE = 1, WIO_REQUEST_CHUNKED = 2 };
+enum wio_request_flag {
+    WIO_REQUEST_BODY_DONE = 1,
+    WIO_REQUEST_CHUNKED = 2,
+    WIO_REQUEST_IGNORE_ACTIVITY = 4 /* it does not count for inactivity-timeout */
+};
 #define WIO_REQUEST_REPLAYS 16 /* wio_request.flags from this bit on: how many daemons gave it back before */
 
 typedef struct wio_request {
