@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from .. import server as package
 from ..server import bundle
 from . import httpd as finder
-from . import install, model, plan, preflight, replay, server, settings
+from . import install, model, operations, plan, preflight, replay, server, settings
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
 from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
@@ -24,6 +24,12 @@ TAKES_OPTIONS = {
     "start-server": "Set up a server and run it in the foreground.",
     "setup-server": "Set up a server; its apachectl starts it.",
     "plan": "Say what setup-server would write and which action follows. Touches nothing.",
+}
+OPERATIONS = {
+    "reload": "Let new processes load the application and take over; one that does not load changes nothing.",
+    "stop": "Stop a server and wait for its end.",
+    "status": "Say whether a server runs and what its daemons do; exit code 3 when it does not run.",
+    "logs": "Print the end of a log.",
 }
 OTHERS = {
     "module-config": "Print the httpd directives that load the module.",
@@ -82,6 +88,24 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", nargs="?", action=_Refuse, help=argparse.SUPPRESS)
 
 
+def _add_operation(parser: argparse.ArgumentParser, name: str) -> None:
+    which = parser.add_argument_group("Which server (the same options as at its start)")
+    for option in (BY_NAME["server-root"], BY_NAME["host"], BY_NAME["port"]):
+        _add(which, option, option.name, _help(option))
+    if name in ("reload", "stop"):
+        parser.add_argument(
+            "--timeout", type=int, default=60, metavar="SECONDS", help="Longest time to wait. Default: 60."
+        )
+    if name == "stop":
+        parser.add_argument("--graceful", action="store_true", default=False, help="Let requests finish first.")
+    if name == "status":
+        parser.add_argument("--json", action="store_true", default=False, help="Print one JSON object.")
+    if name == "logs":
+        parser.add_argument("name", nargs="?", default="error", help="error, access, startup or service:NAME")
+        parser.add_argument("--lines", type=int, default=50, metavar="NUMBER", help="How many. Default: 50.")
+        parser.add_argument("--follow", action="store_true", default=False, help="Go on with what is written now.")
+
+
 def make_parser() -> Parser:
     parser = Parser(prog=PROGRAM, description="An Apache httpd of its own for one WSGI application.")
     commands = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
@@ -96,6 +120,8 @@ def make_parser() -> Parser:
         _add_table(made)
         if name == "plan":
             made.add_argument("--json", action="store_true", help="print one JSON object")
+    for name, text in OPERATIONS.items():
+        _add_operation(commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS), name)
     for name, text in OTHERS.items():
         made = commands.add_parser(name, help=text, description=text)
         if name == "install-module":
@@ -112,7 +138,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = make_parser()
     found, unknown = parser.parse_known_args([os.path.expandvars(word) for word in arguments])
     if not found.command:
-        raise UsageError(f"no command; give one of {', '.join([*TAKES_OPTIONS, *OTHERS])}, or --help")
+        raise UsageError(f"no command; give one of {', '.join([*TAKES_OPTIONS, *OPERATIONS, *OTHERS])}, or --help")
     if unknown:
         name = unknown[0].lstrip("-").partition("=")[0]
         raise UsageError(f"{unknown[0]}: no such option of {found.command}{settings.did_you_mean(name)}")
@@ -190,8 +216,23 @@ def _install(found: argparse.Namespace) -> int:
     return 0
 
 
+def _operate(found: argparse.Namespace) -> int:
+    given = {key: value for key, value in vars(found).items() if key in ("server_root", "host", "port")}
+    values = settings.read_settings(given)
+    instance = operations.find(values.server_root, values.host, values.port)
+    if found.command == "reload":
+        return operations.reload(instance, found.timeout)
+    if found.command == "stop":
+        return operations.stop(instance, found.timeout, found.graceful)
+    if found.command == "status":
+        return operations.status(instance, found.json)
+    return operations.logs(instance, found.name, found.lines, found.follow)
+
+
 def run(arguments: Sequence[str]) -> int:
     found = parse(arguments)
+    if found.command in OPERATIONS:
+        return _operate(found)
     if found.command == "module-location":
         print(_module())
     elif found.command == "module-config":
@@ -212,6 +253,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(given)
     except ExpressError as error:
-        command = given[0] if given and given[0] in {**TAKES_OPTIONS, **OTHERS} else ""
+        command = given[0] if given and given[0] in {**TAKES_OPTIONS, **OPERATIONS, **OTHERS} else ""
         print(f"{' '.join(filter(None, [PROGRAM, command]))}: {error}", file=sys.stderr)
         return error.exit_code

@@ -34,10 +34,11 @@ def describe(model: Model) -> dict[str, Any]:
         "services": {service.name: {str(service.script): fingerprint(service.script)} for service in model.services},
         "included": {str(path): fingerprint(path) for path in [*model.include_file, model.rewrite_rules] if path},
         "daemons": {
-            "application": "" if entry.kind == "static" or model.embedded_mode else model.group_name,
+            "application": model.application_daemons,
             "services": [service.group for service in model.services],
         },
         "pid_file": str(model.pid_file),
+        "logs": model.logs,
         "url": model.url,
     }
 

@@ -92,6 +92,27 @@ class Model:
         return self.settings.ssl_certificate_file or pair[0], self.settings.ssl_certificate_key_file or pair[1]
 
     @property
+    def local_address(self) -> str:
+        """An address of this server that a client on this machine reaches."""
+        return {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(self.address, self.address.strip("[]"))  # noqa: S104
+
+    @property
+    def application_daemons(self) -> str:
+        """The group the application runs in; empty when httpd runs it, or there is none."""
+        return "" if self.entry.kind == "static" or self.embedded_mode else self.group_name
+
+    @property
+    def logs(self) -> dict[str, str]:
+        """Log files by name; an empty path is the terminal."""
+        names = {"error": self.error_log_name}
+        names.update({"access": self.access_log_name} if self.access_log else {})
+        names.update({f"service:{service.name}": service.log for service in self.services if service.log})
+        found = {name: "" if self.to_terminal else str(self.log_directory / file) for name, file in names.items()}
+        if self.startup_log:
+            found["startup"] = str(self.log_directory / self.startup_log_name)
+        return found
+
+    @property
     def url(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.address, self.address)  # noqa: S104
         mount = "" if self.mount_point == "/" else self.mount_point

@@ -49,9 +49,11 @@ def default_server_root(host: str, port: int) -> Path:
 
 def socket_directory(server_root: Path) -> Path:
     """The server root, or a short private directory when socket names in it would be too long for the kernel."""
-    for directory in (server_root, private_base() / hashlib.sha256(os.fsencode(server_root)).hexdigest()[:12]):
-        if len(os.fsencode(directory)) + SOCKET_SUFFIX <= SUN_PATH_LIMIT:
-            return directory
+    if len(os.fsencode(server_root)) + SOCKET_SUFFIX <= SUN_PATH_LIMIT:
+        return server_root
+    directory = private_base() / hashlib.sha256(os.fsencode(server_root)).hexdigest()[:12]
+    if len(os.fsencode(directory)) + SOCKET_SUFFIX <= SUN_PATH_LIMIT:
+        return directory
     raise ExpressError(
         f"--server-root: {str(server_root)!r} is too long for the names of sockets "
         f"(at most {SUN_PATH_LIMIT - SOCKET_SUFFIX} bytes); give a shorter one, or --socket-prefix"

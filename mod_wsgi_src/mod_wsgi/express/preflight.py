@@ -55,14 +55,18 @@ def check_scripts(model: Model) -> None:
     scripts = [("entry point", model.entry.path)] if model.entry.kind == "script" else []
     scripts += [("--service-script", service.script) for service in model.services]
     for what, path in scripts:
-        try:
-            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        except OSError as error:
-            raise ExpressError(f"{what}: {str(path)!r} cannot be read ({error.strerror}); give access to it") from None
-        except (SyntaxError, ValueError) as error:
-            where = f" line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-            reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise ExpressError(f"{what}: {str(path)!r}{where} is not Python ({reason}); correct it") from None
+        check_python(what, path)
+
+
+def check_python(what: str, path: Path) -> None:
+    try:
+        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    except OSError as error:
+        raise ExpressError(f"{what}: {str(path)!r} cannot be read ({error.strerror}); give access to it") from None
+    except (SyntaxError, ValueError) as error:
+        where = f" line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ExpressError(f"{what}: {str(path)!r}{where} is not Python ({reason}); correct it") from None
 
 
 def check_readable(model: Model) -> None:
@@ -167,9 +171,20 @@ def check_not_running(model: Model) -> None:
         )
 
 
+def _scratch(server_root: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="mod_wsgi-express-"))
+    except OSError:  # a read-only file system, with one place to write
+        there = next(path for path in [server_root, *server_root.parents] if path.is_dir())
+        try:
+            return Path(tempfile.mkdtemp(prefix="mod_wsgi-express-", dir=there))
+        except OSError as error:
+            raise ExpressError(f"--server-root: {str(there)!r} cannot be written ({error.strerror})") from None
+
+
 def check_configuration(model: Model) -> None:
     """httpd itself reads the configuration, in a scratch directory: the live one stays untouched when it refuses."""
-    scratch = Path(tempfile.mkdtemp(prefix="mod_wsgi-express-"))
+    scratch = _scratch(model.server_root)
     # httpd wants the directory of its logs to be there; that of --log-directory may not be yet.
     settings = model.settings if model.to_terminal else model.settings.without("log_directory")
     try:

@@ -278,6 +278,7 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     daemon->groups = groups;
     daemon->n_groups = process->groups->nelts;
     daemon->socket_prefix = process->socket_prefix;
+    daemon->list = process->daemon_list;
     daemon->socket_gid = ap_unixd_config.group_id;
 
     /* An exiting child keeps its row while its successor takes one. */

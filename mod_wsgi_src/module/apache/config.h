@@ -86,7 +86,7 @@ typedef struct wap_group {
 
 /* Whole server. One at a time: made with the main server's configuration. */
 typedef struct wap_process {
-    const char *python_home, *python_eggs, *socket_prefix;
+    const char *python_home, *python_eggs, *socket_prefix, *daemon_list;
     int asks_scripts; /* a script of the configuration is asked about requests, in Apache's processes */
     int restrict_embedded, case_sensitivity, server_metrics;
     wpy_python python;

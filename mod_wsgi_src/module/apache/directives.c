@@ -142,7 +142,7 @@ static const char *set_process_text(cmd_parms *cmd, void *settings, const char *
     return error;
 }
 
-static const char *set_socket_prefix(cmd_parms *cmd, void *settings, const char *text)
+static const char *set_path(cmd_parms *cmd, void *settings, const char *text)
 {
     const char *path = *text ? ap_server_root_relative(cmd->pool, text) : NULL;
     if (!path)
@@ -235,8 +235,10 @@ const command_rec wap_directives[] = {
     PROCESS_FLAG("WSGIRestrictEmbedded", restrict_embedded, "On: no request may run in Apache's own processes"),
     AP_INIT_ITERATE("WSGIRestrictProcess", set_restrict_process, NULL, SECTION,
                     "the process groups that requests may choose"),
-    AP_INIT_TAKE1("WSGISocketPrefix", set_socket_prefix, (void *)offsetof(wap_process, socket_prefix), PROCESS,
+    AP_INIT_TAKE1("WSGISocketPrefix", set_path, (void *)offsetof(wap_process, socket_prefix), PROCESS,
                   "path that the names of daemon sockets begin with"),
+    AP_INIT_TAKE1("WSGIDaemonList", set_path, (void *)offsetof(wap_process, daemon_list), PROCESS,
+                  "File that lists the daemon processes"),
 
     HOOK("WSGIDispatchScript", dispatch_script, SECTION,
          "a script that chooses process group, application group and callable of a request"),

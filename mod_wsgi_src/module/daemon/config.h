@@ -60,6 +60,7 @@ typedef struct wdm_config {
     gid_t socket_gid;          /* the group of Apache's children */
     uint32_t max_children;     /* rows of each board */
     uint32_t max_connections;  /* words of each board */
+    const char *list;          /* file that lists the daemons; NULL: none */
     wpy_python python;
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;

@@ -12,6 +12,7 @@
 
 #include "../python/channel.h"
 #include "../transport/sockets.h"
+#include "roster.h"
 #include "supervise.h"
 
 #define TICK_US  500000
@@ -49,6 +50,19 @@ static void end(manager *m, const char *why)
     wdm_log(m->generation->config, 0, WPY_LOG_INFO, MWS(3011) "manager %ld of generation %u ends: %s", (long)getpid(),
             m->generation->config->generation, why);
     wdm_table_end(&m->table);
+}
+
+/* The newest generation's daemons: an older one's only finish what they have. */
+static void list_daemons(manager *m)
+{
+    const wdm_config *config = m->generation->config;
+
+    if (!m->table.changed || !config->list || m->retired)
+        return;
+    m->table.changed = 0;
+    if (wdm_roster_write(&m->table, config->list) < 0)
+        wdm_log(config, 0, WPY_LOG_WARNING, MWS(3012) "WSGIDaemonList: %s cannot be written: %s", config->list,
+                strerror(errno));
 }
 
 static void retire(manager *m)
@@ -196,7 +210,10 @@ static void run(wdm_generation *generation, const wdm_title *title)
         poll_all(&m, wait);
         hear(&m, daemons);
         tick(&m);
+        list_daemons(&m);
     }
+    if (generation->config->list)
+        wdm_roster_remove(generation->config->list);
     if (m.retired || m.deserted)
         remove_sockets(generation); /* else the parent goes on with another manager */
     _exit(0);                       /* no atexit, no pools: those are the parent's */

@@ -53,6 +53,7 @@ static void settle(wdm_table *table, uint32_t group, uint32_t seat)
     wdm_plan *plan = &table->plans[group][seat];
     int starting = 0, serving = 0, ready = 0;
 
+    table->changed = 1;
     for (int i = 0; i < table->count; i++) {
         const wdm_daemon *daemon = &table->daemons[i];
         if (daemon->group != group || daemon->seat != seat)

@@ -44,6 +44,7 @@ typedef struct wdm_table {
     int count, room;
     wdm_plan **plans; /* by group and seat */
     int ending;
+    int changed; /* since the list of daemons was last written; see roster.h */
 } wdm_table;
 
 /* 0, or -1 when out of memory. Plans a start for every seat. */

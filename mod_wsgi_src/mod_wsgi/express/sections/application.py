@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .. import roster
 from ..accounts import Account
 from ..conf import directive, on_off, only_if, option, quote, section, spread
 from ..model import Model, Service
@@ -48,6 +49,8 @@ def python(model: Model) -> list[str]:
     if model.entry.kind == "static" and not model.services:
         return []
     lines = [directive("WSGIPythonHome", model.python_home), f"WSGIRestrictEmbedded {on_off(not model.embedded_mode)}"]
+    if model.application_daemons or model.services:
+        lines.append(directive("WSGIDaemonList", model.server_root / roster.NAME))
     if not model.embedded_mode:
         lines.append(directive("WSGISocketPrefix", model.socket_directory / "wsgi"))
     elif model.python_path:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells a service manager (systemd, Type=notify with NotifyAccess=all) that the application is loaded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from . import roster
+
+LOOK_SECONDS = 0.05
+PATIENCE_SECONDS = 600
+
+
+def _send(text: str) -> None:
+    address = os.environ["NOTIFY_SOCKET"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+        channel.send(text.encode())
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _serves(server_root: Path, server: int, group: str, address: tuple[str, int]) -> bool:
+    """Without daemons (embedded mode, static files): httpd takes connections."""
+    if group:
+        groups = roster.read(server_root, server)
+        return group in groups and roster.is_ready({group: groups[group]})
+    try:
+        socket.create_connection(address, timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _watch(server_root: Path, server: int, group: str, address: tuple[str, int]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end and _lives(server):
+        if _serves(server_root, server, group, address):
+            _send(f"READY=1\nMAINPID={server}\nSTATUS=serving")
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+def announce(server_root: Path, group: str, address: tuple[str, int]) -> None:
+    """Leaves a process behind that watches this one, which is to become httpd, until it serves."""
+    if not os.environ.get("NOTIFY_SOCKET"):
+        return
+    server = os.getpid()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        if os.fork() == 0:  # not a child of httpd
+            _watch(server_root, server, group, address)
+    finally:
+        os._exit(0)
