@@ -10,6 +10,8 @@
 . "$CHECKOUT/tools/lib/httpd_wheel.sh"
 # shellcheck source=lib/lint.sh
 . "$CHECKOUT/tools/lib/lint.sh"
+# shellcheck source=lib/sanitizers.sh
+. "$CHECKOUT/tools/lib/sanitizers.sh"
 # shellcheck source=lib/images.sh
 . "$CHECKOUT/tools/lib/images.sh"
 
@@ -78,7 +80,11 @@ stage "server against a real httpd" suite mod_wsgi_src/tests/functional
 stage "build front ends" suite mod_wsgi_src/tests/build
 stage "mod_wsgi-express" suite mod_wsgi_src/tests/express
 stage "toolkit" suite tests
-[ "$all" = no ] || stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
+if [ "$all" = yes ]; then
+    stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
+    stage "server under sanitizers" sanitized_suite "$scratch" mod_wsgi_src/tests/functional
+    stage "coverage" python mod_wsgi_src/tests/coverage/coverage.py
+fi
 
 incomplete=no
 if [ "$images" = no ]; then

@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <port.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #define MOST_PORTS 1024
 
-static int alerts[MOST_PORTS]; /* by port: one more than the descriptor that is readable in alert mode */
+static atomic_int alerts[MOST_PORTS]; /* by port: one more than the descriptor that is readable in alert mode */
 
 int port_create(void)
 {
