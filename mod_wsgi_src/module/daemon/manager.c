@@ -126,6 +126,7 @@ static void tick(manager *m)
         return;
     m->next_tick_us = now + TICK_US;
 
+    wdm_table_sweep(&m->table);
     int living = wdm_generation_sweep(m->generation);
     if (living || !m->retired)
         m->alone_since_us = 0;
@@ -214,6 +215,7 @@ static void run(wdm_generation *generation, const wdm_title *title)
     }
     if (generation->config->list)
         wdm_roster_remove(generation->config->list);
+    wdm_table_end_strays(&m.table);
     if (m.retired || m.deserted)
         remove_sockets(generation); /* else the parent goes on with another manager */
     _exit(0);                       /* no atexit, no pools: those are the parent's */

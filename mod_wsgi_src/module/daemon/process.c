@@ -403,6 +403,7 @@ _Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post,
     process.start_us = wio_now_us();
     process.request_limit = jittered(process.group->maximum_requests);
 
+    setpgid(0, 0); /* what the application starts belongs to it, and ends with the server */
     wdm_reset_signals();
     close_what_is_not_ours(&process);
     process.config->begin(process.config->context, process.group);

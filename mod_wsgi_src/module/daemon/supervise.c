@@ -271,6 +271,40 @@ static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t rea
     }
 }
 
+/* An application's own processes outlive a daemon that is replaced, as they would outlive a server that knew nothing of
+ * them; but not the whole server. */
+static void note_stray(wdm_table *table, pid_t group)
+{
+    if (kill(-group, 0) < 0)
+        return;
+    pid_t *more = realloc(table->strays, ((size_t)table->n_strays + 1) * sizeof *more);
+    if (!more)
+        return;
+    table->strays = more;
+    table->strays[table->n_strays++] = group;
+}
+
+void wdm_table_sweep(wdm_table *table)
+{
+    for (int i = 0; i < table->n_strays;)
+        if (kill(-table->strays[i], 0) < 0)
+            table->strays[i] = table->strays[--table->n_strays];
+        else
+            i++;
+}
+
+static void signal_strays(const wdm_table *table, int number)
+{
+    for (int i = 0; i < table->n_strays; i++)
+        kill(-table->strays[i], number);
+}
+
+void wdm_table_end_strays(wdm_table *table)
+{
+    wdm_table_sweep(table);
+    signal_strays(table, SIGKILL);
+}
+
 void wdm_table_reap(wdm_table *table)
 {
     uint32_t reason, detail;
@@ -286,6 +320,7 @@ void wdm_table_reap(wdm_table *table)
 
         wdm_daemon daemon = table->daemons[i];
         table->daemons[i] = table->daemons[--table->count];
+        note_stray(table, pid);
         hear_last_words(&daemon);
         if (daemon.control >= 0)
             close(daemon.control);
@@ -357,6 +392,7 @@ void wdm_table_end(wdm_table *table)
     if (table->ending)
         return;
     table->ending = 1;
+    signal_strays(table, SIGTERM);
     for (int i = 0; i < table->count; i++) {
         wdm_daemon *daemon = &table->daemons[i];
         daemon->state = WIO_PROCESS_DRAINING;

@@ -42,6 +42,8 @@ typedef struct wdm_table {
     const wdm_title *title;
     wdm_daemon *daemons;
     int count, room;
+    pid_t *strays; /* process groups of daemons that are gone, in which an application's own processes live on */
+    int n_strays;
     wdm_plan **plans; /* by group and seat */
     int ending;
     int changed; /* since the list of daemons was last written; see roster.h */
@@ -60,7 +62,12 @@ void wdm_table_hear(wdm_table *table, int index);
 /* Collects the dead, records and logs why they ended, plans their successors. */
 void wdm_table_reap(wdm_table *table);
 
-/* Ends every daemon; nothing is started any more. */
+/* Forgets process groups that have become empty. Often: their numbers may come back. */
+void wdm_table_sweep(wdm_table *table);
+
+/* Ends every daemon, and what applications have left running; nothing is started any more. */
 void wdm_table_end(wdm_table *table);
+/* When every daemon is gone: kills what applications have left running. */
+void wdm_table_end_strays(wdm_table *table);
 
 #endif

@@ -64,7 +64,7 @@ def segv():
 
 
 def bus():
-    os.kill(os.getpid(), signal.SIGBUS)
+    signal.pthread_kill(threading.get_ident(), signal.SIGBUS)
 
 
 def abort():
