@@ -7,11 +7,12 @@ import base64
 import hashlib
 import json
 import re
+import socket
 from typing import Any, Callable
 
 import pytest
 from harness.client import Headers
-from harness.server import Httpd
+from harness.server import Httpd, apxs
 
 Serve = Callable[..., Httpd]
 
@@ -94,18 +95,29 @@ def test_keys_of_the_server(lab: Httpd, mode: str) -> None:
     assert seen["apache.version"][1][:2] == [2, 4]
 
 
+def test_ids_of_request_connection_process_and_thread(lab: Httpd) -> None:
+    first, second = (environ(lab) for _ in range(2))
+    for key in ("mod_wsgi.request_id", "mod_wsgi.connection_id"):
+        assert re.fullmatch(r"[\w+/@-]{8,}", first[key])
+        assert first[key] != second[key]
+    children = {str(process.pid) for process in lab.processes()}
+    assert first["mod_wsgi.server_pid"] in children
+    assert first["mod_wsgi.thread_id"] >= 1
+
+
 def test_times_are_in_order(lab: Httpd, mode: str) -> None:
     seen = typed(lab)
-    names = ["request_start", "queue_start", "daemon_start", "script_start"]
+    names = ["mod_wsgi.request_start", "mod_wsgi.queue_start", "mod_wsgi.daemon_start", "mod_wsgi.script_start"]
     if mode == "embedded":
-        names = ["request_start", "script_start"]
+        names = ["mod_wsgi.request_start", "mod_wsgi.script_start"]
     times = []
     for name in names:
-        kind, value = seen[f"mod_wsgi.{name}"]
+        kind, value = seen[name]
         assert kind == "str"
         assert re.fullmatch(r"\d{16}", value)
         times.append(int(value))
     assert times == sorted(times)
+    assert seen["mod_wsgi.application_start"] == ["float", pytest.approx(times[-1] / 1e6)]
 
 
 def test_path_info_is_always_there(lab: Httpd) -> None:
@@ -190,6 +202,43 @@ def test_authenticated_user(serve: Serve) -> None:
     seen = environ(server, "/", [("Authorization", f"Basic {token}")])
     assert (seen["REMOTE_USER"], seen["AUTH_TYPE"]) == ("mary", "Basic")
     assert "HTTP_AUTHORIZATION" not in seen
+
+
+def test_an_internal_redirect_tells_where_it_came_from(serve: Serve) -> None:
+    config = """
+Alias /private "{data}"
+ErrorDocument 404 /told
+<Location /private>
+    AuthType Basic
+    AuthName "area"
+    AuthUserFile "{root}/users"
+    Require valid-user
+</Location>
+"""
+    server = serve("environment.py", config, start=False)
+    digest = base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
+    (server.root / "users").write_text(f"mary:{{SHA}}{digest}\n")
+    server.start()
+    token = base64.b64encode(b"mary:secret").decode()
+    response = server.get("/private/missing?a=b", [("Authorization", f"Basic {token}")])
+    seen = {key: value for key, (_, value) in json.loads(response.body)["environ"].items()}
+    assert seen["PATH_INFO"] == "/told"
+    assert seen["REDIRECT_URL"] == "/private/missing"
+    assert seen["REDIRECT_QUERY_STRING"] == "a=b"
+    assert seen["REDIRECT_REMOTE_USER"] == "mary"
+
+
+def test_names_of_the_client(serve: Serve) -> None:
+    """Only when the server is told to find them out. Nobody answers for the user here."""
+    seen = environ(serve("environment.py"), "/")
+    assert "REMOTE_HOST" not in seen
+    assert "REMOTE_IDENT" not in seen
+    ident = f"{apxs('LIBEXECDIR')}/mod_ident.so"
+    seen = environ(
+        serve("environment.py", f"HostnameLookups On\nLoadModule ident_module {ident}\nIdentityCheck On\n"), "/"
+    )
+    assert seen["REMOTE_HOST"] == socket.getfqdn("127.0.0.1")
+    assert seen["REMOTE_IDENT"] == "unknown"
 
 
 def test_variables_of_other_modules(serve: Serve) -> None:
