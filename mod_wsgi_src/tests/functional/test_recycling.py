@@ -28,7 +28,7 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def test_maximum_requests(httpd: Make) -> None:
+def test_H4_maximum_requests(httpd: Make) -> None:
     server = httpd(
         "WSGIDaemonProcess d processes=2 threads=4 maximum-requests=40\nWSGIProcessGroup d\n"
         "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/responses.py\n"
@@ -53,7 +53,7 @@ def test_a_new_script_serves_the_next_request(serve: Make) -> None:
         assert server.get("/").body == str(version).encode()
 
 
-def test_reloading_under_load_loses_nothing(serve: Make) -> None:
+def test_H4_touched_under_load(serve: Make) -> None:
     server = serve("versioned.py", daemon="processes=2 threads=4", start=False)
     server.app("versioned.py", VERSIONED.format(version=1))
     server.start()
@@ -95,7 +95,7 @@ def test_an_older_time_reloads_too(serve: Make) -> None:
     assert server.get("/").body == b"2"
 
 
-def test_a_daemon_told_to_go_under_load(httpd: Make) -> None:
+def test_H4_told_by_signal_under_load(httpd: Make) -> None:
     """SIGUSR1 by hand: serves what it has, and its successor the rest."""
     server = httpd(
         "WSGIDaemonProcess d processes=2 threads=4\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
@@ -112,7 +112,7 @@ def test_a_daemon_told_to_go_under_load(httpd: Make) -> None:
 
 
 @pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
-def test_graceful_restarts_under_load(serve: Make, mode: str, mpm: str) -> None:
+def test_H1_graceful_restarts_under_load(serve: Make, mode: str, mpm: str) -> None:
     server = serve("responses.py", daemon="processes=2 threads=4", mpm=mpm, children=1 if mpm != "prefork" else 8)
     with Load(server, "/pid") as load:
         for _ in range(4):
@@ -125,7 +125,7 @@ def test_graceful_restarts_under_load(serve: Make, mode: str, mpm: str) -> None:
         until(lambda: len(server.managers()) == 1, "the old generations have gone")
 
 
-def test_a_slow_request_outlives_a_graceful_restart(serve: Make) -> None:
+def test_H1_a_slow_request_outlives_a_graceful_restart(serve: Make) -> None:
     server = serve("responses.py", children=2)
     server.get("/hello")
     with server.connect() as connection:
@@ -136,7 +136,7 @@ def test_a_slow_request_outlives_a_graceful_restart(serve: Make) -> None:
         assert connection.response().status == 200
 
 
-def test_new_groups_at_a_graceful_restart(httpd: Make) -> None:
+def test_H7_groups_come_and_go(httpd: Make) -> None:
     """The first group ever, then another size, then none."""
     server = httpd("WSGIScriptAlias / {apps}/groups.py\n")
     plain = server.conf.read_text()
@@ -157,7 +157,7 @@ def test_new_groups_at_a_graceful_restart(httpd: Make) -> None:
     until(lambda: not server.daemon_pids(), "no daemons")
 
 
-def test_a_hard_restart(serve: Make) -> None:
+def test_H3_a_hard_restart(serve: Make) -> None:
     server = serve("responses.py", daemon="threads=2 shutdown-timeout=2")
     before = server.get("/pid").text
     mark = len(server.log())
@@ -168,7 +168,7 @@ def test_a_hard_restart(serve: Make) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGWINCH])
-def test_stopping_with_requests_in_flight(serve: Make, number: signal.Signals) -> None:
+def test_H3_stopping_with_requests_in_flight(serve: Make, number: signal.Signals) -> None:
     """SIGWINCH lets them end, SIGTERM does not wait; both leave nothing. (stop() looks.)"""
     server = serve("responses.py", daemon="threads=4 shutdown-timeout=1")
     server.get("/hello")

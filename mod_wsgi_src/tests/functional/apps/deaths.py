@@ -67,6 +67,23 @@ def in_del(environ):
     return str(os.getpid())
 
 
+kept = []
+
+
+def leaks(environ):
+    kept.append(b"x" * (4 << 20))
+    return "leaked"
+
+
+def uid(environ):
+    return str(os.getuid())
+
+
+def logs(environ):
+    print(f"line {argument(environ, 'n')} of many", file=environ["wsgi.errors"])
+    return str(os.getpid())
+
+
 def pid(environ):
     return str(os.getpid())
 
