@@ -24,7 +24,7 @@ int wpy_choice_read(const wpy_request *request, wpy_choice *choice)
     wio_pair pair;
     const char *handler = "";
     int more;
-    choice->script = NULL;
+    choice->script = choice->resource = NULL;
     choice->group = "";
     choice->callable = "application";
     choice->reloading = 0;
@@ -43,6 +43,7 @@ int wpy_choice_read(const wpy_request *request, wpy_choice *choice)
             choice->reloading = pair.value[0] == '1';
     }
     if (*handler) {
+        choice->resource = choice->script;
         choice->script = handler;
         choice->callable = "handle_request";
     }
@@ -72,6 +73,7 @@ void wpy_template_free(wpy_thread *thread, wpy_template *tmpl)
     }
     free(tmpl->fixed);
     free(tmpl->callable_name);
+    free(tmpl->resource);
     free(tmpl);
 }
 
@@ -90,7 +92,9 @@ static wpy_template *new_template(wpy_thread *thread, const wpy_request *request
     tmpl->fixed_len = request->fixed_len;
     tmpl->fixed = malloc(request->fixed_len);
     tmpl->callable_name = strdup(choice.callable);
-    if (!tmpl->fixed || !tmpl->callable_name || !(tmpl->interp = wpy_interp_get(thread, choice.group)) ||
+    tmpl->resource = choice.resource ? strdup(choice.resource) : NULL;
+    if (!tmpl->fixed || !tmpl->callable_name || (choice.resource && !tmpl->resource) ||
+        !(tmpl->interp = wpy_interp_get(thread, choice.group)) ||
         !(tmpl->target = wpy_target_get(tmpl->interp, choice.script))) {
         wpy_template_free(thread, tmpl);
         return NULL;

@@ -16,7 +16,8 @@ struct wpy_template {
     wpy_interp *interp;
     wpy_target *target;
     char *callable_name;
-    int reloading; /* WSGIScriptReloading */
+    char *resource; /* the file that a handler script answers for; NULL: the script is no handler script */
+    int reloading;  /* WSGIScriptReloading */
     /* of the interpreter; made at the first request */
     PyObject *callable; /* str */
     PyObject *environ;
@@ -36,6 +37,7 @@ void wpy_template_free(wpy_thread *thread, wpy_template *tmpl);
  * name no script. The strings point into the variables. */
 typedef struct wpy_choice {
     const char *script, *group, *callable;
+    const char *resource; /* of a handler script, else NULL */
     int reloading;
 } wpy_choice;
 int wpy_choice_read(const wpy_request *request, wpy_choice *choice);

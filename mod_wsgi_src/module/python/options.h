@@ -27,6 +27,7 @@ typedef struct wpy_python {
     int optimize; /* 1 as -O, 2 as -OO */
     int dont_write_bytecode;
     int skip_finalisation; /* processes end without finalising Python */
+    int case_blind;        /* file names that differ in case only are the same script */
     enum wpy_seed seed;
     uint32_t hash_seed;          /* with WPY_SEED_FIXED */
     const char *const *warnings; /* filters as after -W, the last one first in force */

@@ -212,14 +212,47 @@ static void close_body(wpy_call *call, PyObject *body, const char *script)
 
 /* ---- the application; GIL held ---- */
 
-/* The callable, its script loaded or loaded again; new reference. NULL: call->failure says what to answer. */
-static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
+/* Whether a handler script that is loaded wants to be loaded again for its resource. A failure to tell is logged, and
+ * does no harm. */
+static int wants_reload(const wpy_template *tmpl)
+{
+    PyObject *function = PyDict_GetItemString(tmpl->target->globals, "reload_required"), *resource, *result = NULL;
+    int wanted;
+    if (!function)
+        return 0;
+    Py_INCREF(function);
+    if ((resource = PyUnicode_DecodeFSDefault(tmpl->resource)))
+        result = PyObject_CallOneArg(function, resource);
+    wanted = result ? PyObject_IsTrue(result) : -1;
+    if (wanted < 0) {
+        char intro[1024];
+        snprintf(intro, sizeof intro, MWS(2048) "reload_required() of '%s' raised an exception:", tmpl->target->path);
+        wpy_log_exception(intro);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(resource);
+    Py_DECREF(function);
+    return wanted > 0;
+}
+
+static int load_script(wpy_call *call, wpy_template *tmpl)
 {
     const wpy_config *config = wpy_runtime_config();
     int embedded = !config->process_group || !*config->process_group;
     int64_t mtime_us = embedded && tmpl->reloading ? call->request->script_mtime_us : 0;
+    int was_loaded = tmpl->target->globals != NULL;
+    if (wpy_template_build(call, tmpl) || wpy_target_load(tmpl->target, mtime_us))
+        return -1;
+    if (tmpl->resource && tmpl->reloading && was_loaded && wants_reload(tmpl))
+        return wpy_target_reload(tmpl->target);
+    return 0;
+}
+
+/* The callable, its script loaded or loaded again; new reference. NULL: call->failure says what to answer. */
+static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
+{
     PyObject *globals, *callable;
-    if (wpy_template_build(call, tmpl) || wpy_target_load(tmpl->target, mtime_us)) {
+    if (load_script(call, tmpl)) {
         fail(call, 500, "loading the script", tmpl->target->path);
         return NULL;
     }

@@ -5,15 +5,18 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "setup.h"
 
+/* Where the file system does not tell case apart, two spellings are one file, and must be one module. */
 static wpy_target *find_locked(wpy_interp *interp, const char *path)
 {
+    int (*differs)(const char *, const char *) = wpy_runtime_config()->python.case_blind ? strcasecmp : strcmp;
     wpy_target *target = interp->targets;
-    while (target && strcmp(target->path, path))
+    while (target && differs(target->path, path))
         target = target->next;
     return target;
 }
@@ -95,16 +98,28 @@ static char *read_file(const char *path, size_t *size, int64_t *mtime_us)
     return text;
 }
 
+/* The path, or what all its spellings have in common. */
+static PyObject *path_key(const char *path)
+{
+    PyObject *bytes = PyBytes_FromString(path), *lower = NULL;
+    if (!bytes || !wpy_runtime_config()->python.case_blind)
+        return bytes;
+    lower = PyObject_CallMethod(bytes, "lower", NULL);
+    Py_DECREF(bytes);
+    return lower;
+}
+
 /* "_mod_wsgi_" and the MD5 of the path. From _md5 and not hashlib: that would bring OpenSSL into the process. */
 static PyObject *module_name(const char *path)
 {
     PyObject *module = PyImport_ImportModule("_md5"), *hash = NULL, *digits = NULL, *name = NULL;
+    PyObject *key = path_key(path);
     if (!module) {
         PyErr_Clear();
         module = PyImport_ImportModule("hashlib");
     }
-    if (module)
-        hash = PyObject_CallMethod(module, "md5", "y", path);
+    if (module && key)
+        hash = PyObject_CallMethod(module, "md5", "O", key);
     if (hash)
         digits = PyObject_CallMethod(hash, "hexdigest", NULL);
     if (digits)
@@ -112,6 +127,7 @@ static PyObject *module_name(const char *path)
     Py_XDECREF(digits);
     Py_XDECREF(hash);
     Py_XDECREF(module);
+    Py_XDECREF(key);
     return name;
 }
 
@@ -197,20 +213,27 @@ static int is_loaded(const wpy_target *target, int64_t mtime_us)
     return target->globals && (!mtime_us || atomic_load_explicit(&target->mtime_us, memory_order_relaxed) == mtime_us);
 }
 
-int wpy_target_load(wpy_target *target, int64_t mtime_us)
+static int load(wpy_target *target, int64_t mtime_us, int again)
 {
-    PyThreadState *state;
+    PyThreadState *state = PyEval_SaveThread();
     int result = 0;
-    if (is_loaded(target, mtime_us))
-        return 0;
-    state = PyEval_SaveThread();
     pthread_mutex_lock(&target->interp->load);
     PyEval_RestoreThread(state);
-    if (!is_loaded(target, mtime_us)) {
+    if (again || !is_loaded(target, mtime_us)) {
         wpy_runtime_note_load();
         result = execute(target);
         wpy_runtime_note_loaded(!result);
     }
     pthread_mutex_unlock(&target->interp->load);
     return result;
+}
+
+int wpy_target_load(wpy_target *target, int64_t mtime_us)
+{
+    return is_loaded(target, mtime_us) ? 0 : load(target, mtime_us, 0);
+}
+
+int wpy_target_reload(wpy_target *target)
+{
+    return load(target, 0, 1);
 }

@@ -23,6 +23,9 @@ wpy_target *wpy_target_find(wpy_interp *interp, const char *path);
  * loads. */
 int wpy_target_load(wpy_target *target, int64_t mtime_us);
 
+/* Loads the script again, whatever its file's time. The same. */
+int wpy_target_reload(wpy_target *target);
+
 /* Drops all targets of an interpreter that ends. GIL held with one of its states. */
 void wpy_target_free_all(wpy_interp *interp);
 

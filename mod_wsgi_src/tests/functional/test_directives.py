@@ -115,6 +115,68 @@ Alias /plain "{data}"
     assert server.get("/plain/a.res").text == f"{server.apps}/handler.py {server.data}/a.res"
 
 
+RESOURCE = """
+import os
+
+loads = 0
+seen = {}
+
+def stamp(resource):
+    return os.stat(resource).st_size
+
+def reload_required(resource):
+    if stamp(resource) == 13:
+        raise RuntimeError("unlucky")
+    return seen.get(resource, stamp(resource)) != stamp(resource)
+
+def handle_request(environ, start_response):
+    resource = environ["SCRIPT_FILENAME"]
+    seen[resource] = stamp(resource)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{id(seen)} {environ.get('HTTP_AUTHORIZATION')} {environ['mod_wsgi.process_group']} "
+            f"{environ['mod_wsgi.application_group']} {environ['mod_wsgi.callable_object']}".encode()]
+"""
+
+
+def test_options_and_reloading_of_a_handler_script(httpd: Make) -> None:
+    server = httpd(
+        "WSGIDaemonProcess d processes=1 threads=1\n"
+        "WSGIHandlerScript far {apps}/handler.py process-group=d application-group=inner pass-authorization=On\n"
+        "WSGIHandlerScript near {apps}/handler.py\n"
+        "WSGICallableObject ignored\n"
+        "Alias / {data}/\nAddHandler far .far\nAddHandler near .near\n",
+        start=False,
+    )
+    server.app("handler.py", RESOURCE)
+    for name in ("a.far", "a.near"):
+        (server.data / name).write_text("resource")
+    server.start()
+    fields = [("Authorization", "Basic eDp5")]
+    for name, rest in (
+        ("a.far", "Basic eDp5 d inner handle_request"),
+        ("a.near", f"None  localhost:{server.port}|/a.near handle_request"),
+    ):
+        first, told = server.get(f"/{name}", fields).text.split(" ", 1)
+        assert told == rest
+        assert server.get(f"/{name}").text.startswith(first)  # still the same module
+        (server.data / name).write_text("changed")
+        second = server.get(f"/{name}").text.split(" ")[0]
+        assert second != first
+        (server.data / name).write_text("unlucky size!")
+        mark = len(server.log())
+        assert server.get(f"/{name}").text.split(" ")[0] == second
+        server.wait_log("unlucky", since=mark)
+
+
+def test_a_handler_script_without_its_function(httpd: Make, mode: str) -> None:
+    group = "WSGIDaemonProcess d\nWSGIProcessGroup d\n" if mode == "daemon" else ""
+    server = httpd(group + "WSGIHandlerScript h {apps}/groups.py\nAlias / {data}/\nAddHandler h .res\n", start=False)
+    (server.data / "a.res").write_text("resource")
+    server.start()
+    assert server.get("/a.res").status == 404
+    server.wait_log("handle_request")
+
+
 # --- choosing ---
 
 
@@ -424,6 +486,19 @@ def test_case_sensitivity(serve: Make) -> None:
     assert groups(server, "/lower")["count"] == 1
     assert groups(server, "/upper")["count"] == 1
     assert groups(server, "/upper")["name"] != groups(server, "/lower")["name"]
+
+
+def test_case_sensitivity_off(serve: Make) -> None:
+    """Two spellings are one script and one interpreter, as they are on a file system that does not tell case apart."""
+    server = serve("groups.py", 'WSGICaseSensitivity Off\nWSGIScriptAlias /upper "{apps}/GROUPS.py"\n', start=False)
+    (server.apps / "GROUPS.py").write_text((server.apps / "groups.py").read_text())
+    text = server.conf.read_text().replace('WSGIScriptAlias / "', 'WSGIScriptAlias /Lower "')
+    server.conf.write_text(text + "<Location />\nWSGIScriptReloading Off\n</Location>\n"
+                           "<Location /Lower/own>\nWSGIApplicationGroup %{RESOURCE}\n</Location>\n")  # fmt: skip
+    server.start()
+    first, second = groups(server, "/Lower"), groups(server, "/upper")
+    assert (second["count"], second["name"]) == (2, first["name"])
+    assert groups(server, "/Lower/own")["application_group"] == f"localhost:{server.port}|/lower"
 
 
 # --- requests ---
