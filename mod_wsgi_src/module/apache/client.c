@@ -7,6 +7,7 @@
 
 #include "../transport/sockets.h"
 #include "relay.h"
+#include "spooling.h"
 
 #define INLINE_BODY (64 * 1024) /* read from the client before a daemon thread is engaged */
 #define SPARE_TRIES 8           /* beyond two for each process */
@@ -54,32 +55,48 @@ static int unavailable(request_rec *r, const wap_pool *pool, const char *why)
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-/* Reads a small body of known length into the HEAD, so that a slow upload costs no daemon thread. A client that
- * waits for 100 Continue gets it only if the application reads. */
-static int take_inline_body(wap_request *request)
+/* Reads the body, or the first of it, into the HEAD. Sets the flag at its end. OK, or what to answer. */
+static int take_inline(wap_request *request, size_t most)
 {
     wio_request *fields = &request->fields;
-    int64_t length = fields->content_length;
 
-    if (length == 0)
-        fields->flags |= WIO_REQUEST_BODY_DONE;
-    if (length <= 0 || length > INLINE_BODY || request->r->expecting_100)
-        return OK;
-    if (wio_buf_reserve(&request->head, (size_t)length) < 0)
+    if (wio_buf_reserve(&request->head, most) < 0)
         return HTTP_INTERNAL_SERVER_ERROR;
-
-    while (fields->body_len < length) {
+    while (fields->body_len < most) {
         apr_ssize_t got =
-            wap_read_body(request->r, request->head.data + request->head.len, (apr_size_t)(length - fields->body_len));
+            wap_read_body(request->r, request->head.data + request->head.len, (apr_size_t)(most - fields->body_len));
         if (got < 0)
             return wap_body_error(request->r);
-        if (got == 0)
+        if (got == 0 && fields->content_length > 0)
             return HTTP_BAD_REQUEST; /* fewer bytes than it announced */
+        if (got == 0)
+            break;
         request->head.len += (size_t)got;
         fields->body_len += (uint32_t)got;
     }
-    fields->flags |= WIO_REQUEST_BODY_DONE;
+    if (fields->body_len < most || (int64_t)fields->body_len == fields->content_length)
+        fields->flags |= WIO_REQUEST_BODY_DONE;
     return OK;
+}
+
+/* Takes the body from the client before a daemon's thread is engaged, so that a slow upload costs none: a small one
+ * goes into the HEAD, the rest of a large one waits in a spool. Beyond its bound the application waits for the client.
+ * One that waits for 100 Continue gets it only if the application reads, and so does everyone where spooling is off. */
+static int take_body(wap_request *request)
+{
+    wio_request *fields = &request->fields;
+    int64_t length = fields->content_length;
+    int is_small = length > 0 && length <= INLINE_BODY;
+
+    if (fields->flags & WIO_REQUEST_BODY_DONE || request->r->expecting_100)
+        return OK;
+    int64_t bound = is_small ? 0 : wap_request_spool_bound(request->r);
+    if (!is_small && bound == 0)
+        return OK;
+    int status = take_inline(request, is_small ? (size_t)length : INLINE_BODY);
+    if (status != OK || fields->flags & WIO_REQUEST_BODY_DONE)
+        return status;
+    return wap_spool_body(request->r, bound);
 }
 
 /* A connection to the process: the first try takes a kept one. Status OK, or what to answer. */
@@ -177,7 +194,7 @@ int wap_client_run(wap_request *request)
                       request->group->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    int status = take_inline_body(request);
+    int status = take_body(request);
     if (status != OK)
         return status;
     wap_relay_init(&relay, request, pool);

@@ -58,7 +58,8 @@ typedef struct wap_settings {
     const wap_script *access_script, *auth_user_script, *auth_group_script, *dispatch_script;
     int pass_authorization, pass_apache_request, chunked_request, script_reloading, enable_sendfile, error_override,
         ignore_activity;
-    int map_head; /* wap_map_head */
+    int map_head;                          /* wap_map_head */
+    int64_t request_spool, response_spool; /* bytes; 0: off */
 } wap_settings;
 
 /* Per virtual host. */
@@ -86,8 +87,9 @@ typedef struct wap_group {
 
 /* Whole server. One at a time: made with the main server's configuration. */
 typedef struct wap_process {
-    const char *python_home, *python_eggs, *socket_prefix, *daemon_list;
-    int asks_scripts; /* a script of the configuration is asked about requests, in Apache's processes */
+    const char *python_home, *python_eggs, *socket_prefix, *daemon_list, *spool_directory;
+    int64_t spool_limit; /* bytes; WAP_UNSET: the default */
+    int asks_scripts;    /* a script of the configuration is asked about requests, in Apache's processes */
     int restrict_embedded, case_sensitivity, server_metrics;
     wpy_python python;
     apr_array_header_t *warnings; /* const char *; memory of python.warnings */

@@ -9,6 +9,7 @@
 #include "http_core.h"
 
 #include "arguments.h"
+#include "spooling.h"
 #include "forwarded.h"
 #include "hook.h"
 
@@ -45,6 +46,7 @@ void *wap_create_settings(apr_pool_t *pool, char *directory)
     settings->error_override = WAP_UNSET;
     settings->ignore_activity = WAP_UNSET;
     settings->map_head = WAP_UNSET;
+    settings->request_spool = settings->response_spool = WAP_UNSET;
     return settings;
 }
 
@@ -79,6 +81,8 @@ void *wap_merge_settings(apr_pool_t *pool, void *outer_settings, void *inner_set
     INNER_NUMBER(error_override);
     INNER_NUMBER(ignore_activity);
     INNER_NUMBER(map_head);
+    INNER_NUMBER(request_spool);
+    INNER_NUMBER(response_spool);
     BOTH_LISTS(handlers);
     BOTH_LISTS(trusted_headers);
     BOTH_LISTS(trusted_proxies);
@@ -98,6 +102,7 @@ static void make_process(apr_pool_t *pool)
 #else
     process->case_sensitivity = 1;
 #endif
+    process->spool_limit = WAP_UNSET;
     process->groups = apr_array_make(pool, 8, sizeof(wap_group *));
     process->imports = apr_array_make(pool, 8, sizeof(wap_import));
 }
@@ -211,7 +216,9 @@ static const char *set_map_head(cmd_parms *cmd, void *settings, const char *valu
 #define INTERPRETER_FLAG(name, field, help)                                                                            \
     AP_INIT_FLAG(name, wap_set_interpreter_flag, (void *)offsetof(wpy_options, field), PROCESS, help)
 #define IGNORED(init, name, function, why) init(name, function, (void *)why, PROCESS, "accepted and not needed")
-#define RAW(name, function, where, help)   AP_INIT_RAW_ARGS(name, function, NULL, where, help)
+#define SPOOL(name, field, help)                                                                                       \
+    AP_INIT_TAKE1(name, wap_set_spool_bound, (void *)offsetof(wap_settings, field), SECTION, help)
+#define RAW(name, function, where, help) AP_INIT_RAW_ARGS(name, function, NULL, where, help)
 
 const command_rec wap_directives[] = {
     /* which code answers which URL */
@@ -305,5 +312,11 @@ const command_rec wap_directives[] = {
     IGNORED(AP_INIT_TAKE1, "WSGIAcceptMutex", wap_ignore_mutex, NULL),
     IGNORED(AP_INIT_TAKE1, "WSGINewRelicConfigFile", wap_ignore_value, WAP_NEW_RELIC),
     IGNORED(AP_INIT_TAKE1, "WSGINewRelicEnvironment", wap_ignore_value, WAP_NEW_RELIC),
+    SPOOL("WSGIRequestSpool", request_spool,
+          "how many bytes of a slow upload wait before a daemon is asked: Off or bytes"),
+    SPOOL("WSGIResponseSpool", response_spool, "how many bytes of a response may wait for a slow client: Off or bytes"),
+    AP_INIT_TAKE1("WSGISpoolDirectory", wap_set_spool_directory, NULL, PROCESS, "where the files of slow clients are"),
+    AP_INIT_TAKE1("WSGISpoolLimit", wap_set_spool_limit, NULL, PROCESS,
+                  "how many bytes the files of one Apache process may have together: Off or bytes"),
     {.name = NULL},
 };

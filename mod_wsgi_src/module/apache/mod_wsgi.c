@@ -13,6 +13,7 @@
 #include "generation.h"
 #include "hook.h"
 #include "request.h"
+#include "spooling.h"
 
 static int handle(request_rec *r)
 {
@@ -32,6 +33,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_check_config(wap_check_config, NULL, NULL, APR_HOOK_LAST);
     ap_hook_optional_fn_retrieve(wap_find_optional_functions, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wap_embedded_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(wap_spooling_child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(wap_translate, after, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
     wap_access_register_hooks(pool);

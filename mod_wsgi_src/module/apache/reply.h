@@ -49,6 +49,10 @@ int wap_reply_abort(wap_reply *reply);
  * call. */
 apr_ssize_t wap_read_body(request_rec *r, void *buf, apr_size_t max);
 
+/* Reads the rest of the request body from the client into a spool, as much as fits, from where wap_read_body then gets
+ * it. OK, or what the handler returns since the body broke off. */
+int wap_spool_body(request_rec *r, int64_t bound);
+
 /* What the handler returns when reading the body has failed and no response has begun: an HTTP status (408, 413, 400),
  * or DONE when httpd has sent the error page by itself, so that nothing may follow. 0: it has not failed. */
 int wap_body_error(request_rec *r);

@@ -7,6 +7,7 @@
 
 #include "../daemon/config.h"
 #include "../transport/frame.h"
+#include "../transport/spool.h"
 #include "config.h"
 
 #define WAP_SCRIPT_HANDLER "wsgi-script"
@@ -35,6 +36,7 @@ int wap_client_run(wap_request *request);
 typedef struct wap_note {
     const wap_alias *alias;   /* that mapped it to its script; NULL: somebody else did */
     apr_bucket_brigade *body; /* reply.h, wap_read_body */
+    wio_spool *spool;         /* what has been read from the client and waits; NULL: nothing was spooled */
     int body_ended;
     int body_status; /* why the body could not be read, see wap_body_error, and as errno; 0: it could */
     int body_errno;
