@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -17,7 +18,8 @@ from . import httpd as finder
 from . import install, model, operations, plan, preflight, replay, server, settings
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
-from .options import ALIASES, BY_NAME, NOT_YET, OPTIONS, Option
+from .legacy import ALIASES, DROPPED, REFUSED
+from .options import BY_NAME, OPTIONS, Option
 
 PROGRAM = "mod_wsgi-express"
 TAKES_OPTIONS = {
@@ -46,11 +48,6 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-class _Refuse(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise settings.not_yet(self.option_strings[0].lstrip("-"))
-
-
 def _help(option: Option) -> str:
     text = option.help.replace("%", "%%")
     default = option.default
@@ -75,6 +72,9 @@ def _add(group: Any, option: Option, spelled: str, help: str) -> None:
 def _add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("entry", nargs="*", help="script, module or directory; see --application-type")
     parser.add_argument(
+        "--config", metavar="FILE", help="TOML file with the names of options as keys; options given here win."
+    )
+    parser.add_argument(
         "--options-file", metavar="FILE",
         help='JSON {"entry": ..., "options": {...}} instead of, or below, options here; - is standard input.',
     )  # fmt: skip
@@ -83,9 +83,14 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     for option in OPTIONS:
         _add(groups[option.group], option, option.name, _help(option))
     for alias, name in ALIASES.items():
-        _add(parser, BY_NAME[name], alias, argparse.SUPPRESS)
-    for name in sorted(NOT_YET):
-        parser.add_argument(f"--{name}", nargs="?", action=_Refuse, help=argparse.SUPPRESS)
+        _add(parser, dataclasses.replace(BY_NAME[name], name=alias), alias, argparse.SUPPRESS)
+    for name, dropped in DROPPED.items():
+        if dropped.words:
+            parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+        else:
+            parser.add_argument(f"--{name}", action="store_true", help=argparse.SUPPRESS)
+    for name in REFUSED:
+        parser.add_argument(f"--{name}", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_operation(parser: argparse.ArgumentParser, name: str) -> None:
@@ -169,16 +174,22 @@ def _module() -> Path:
 
 
 def make_model(found: argparse.Namespace, repair: bool) -> model.Model:
-    raw = {key: value for key, value in vars(found).items() if key in {option.key for option in OPTIONS}}
+    own = ("command", "entry", "config", "options_file", "json")
+    raw = {key: value for key, value in vars(found).items() if key not in own}
     entries = list(getattr(found, "entry", []) or [])
-    if "options_file" in found:
-        entry, options = settings.read_options_file(found.options_file)
-        raw = {**{key.replace("-", "_"): value for key, value in options.items()}, **raw}
-        entries = entries or ([entry] if entry is not None else [])
+    for key, read in (("options_file", settings.read_options_file), ("config", settings.read_config)):
+        if key in found:
+            entry, options = read(getattr(found, key))
+            known = {settings.key_of(name) for name in raw}
+            raw.update((name, value) for name, value in options.items() if settings.key_of(name) not in known)
+            entries = entries or ([entry] if entry is not None else [])
     if len(entries) > 1:
         raise UsageError(f"entry point: {entries[1]!r} is one too many, {entries[0]!r} was given already; give one")
     values = settings.read_settings(raw)
-    return model.build(values, entries[0] if entries else None, _httpd(values, repair), _module())
+    made = model.build(values, entries[0] if entries else None, _httpd(values, repair), _module())
+    for note in made.settings.notes:
+        print(f"{PROGRAM} {found.command}: note: {note}", file=sys.stderr)
+    return made
 
 
 def _set_up(found: argparse.Namespace) -> int:
@@ -188,8 +199,6 @@ def _set_up(found: argparse.Namespace) -> int:
         preflight.check_not_running(made)
         preflight.check_ports(made)
     server.set_up(made)
-    for note in made.notes:
-        print(f"{PROGRAM} {found.command}: note: {note}", file=sys.stderr)
     print(server.summary(made), end="", flush=True)
     return server.start(made) if starts else 0
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .model import Model
-from .sections import application, content, hosts, logging, server, tls
+from .sections import access, application, content, hosts, logging, server, tls
 
 SECTIONS = (
     ("Variables for included files", server.definitions),
@@ -20,12 +20,16 @@ SECTIONS = (
     ("Error pages", content.errors),
     ("Environment of requests", content.environment),
     ("Compression", content.compression),
+    ("Who may in", access.access),
     ("Status page", logging.status),
     ("Other servers", content.proxies),
     ("Static files", content.aliases),
     ("Document root", content.document_root),
     ("Python", application.python),
     ("Application", application.application),
+    ("Handlers of files", application.handlers),
+    ("Trusted proxies", access.proxies),
+    ("Requests that are no activity", access.inactivity),
     ("Services", application.services),
     ("Virtual hosts", hosts.hosts),
     ("Included files", content.includes),

@@ -30,19 +30,21 @@ def tools(settings: Settings) -> list[str]:
     return [name for name in TOOLS if getattr(settings, f"enable_{name}")]
 
 
-def adapt(settings: Settings) -> tuple[Settings, list[str]]:
+def adapt(settings: Settings) -> Settings:
     """One process with one thread that has the terminal; and notes about options that mean nothing there."""
     if not settings.debug_mode and not tools(settings):
         if settings.allow_exposed_debugging:
             raise UsageError("--allow-exposed-debugging: nothing is debugged; leave it out")
-        return settings, []
+        return settings
     idle = {option.name for option in OPTIONS if option.daemon_only and option.group != SERVICES}
     idle = (idle | {"processes", "threads", "maximum-requests"}) & settings.given
     changes = {BY_NAME[name].key: BY_NAME[name].default for name in idle}
     changes.update(debug_mode=True, embedded_mode=True, threads=1, disable_reloading=True)
     changes.update(host=settings.host or HOST, log_to_terminal=not settings.log_directory)
-    notes = [f"--{', --'.join(sorted(idle))}: no effect while debugging in one process with one thread"] if idle else []
-    return settings.changed(changes, settings.given - idle), notes
+    changed = settings.changed(changes, settings.given - idle)
+    if idle:
+        changed.notes += (f"--{', --'.join(sorted(idle))}: no effect while debugging in one process with one thread",)
+    return changed
 
 
 def check(settings: Settings, account: Account | None, kind: str) -> None:

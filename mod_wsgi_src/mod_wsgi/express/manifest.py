@@ -24,6 +24,7 @@ def fingerprint(path: Path) -> str:
 
 def describe(model: Model) -> dict[str, Any]:
     entry = model.entry
+    asked = [*model.include_file, model.rewrite_rules, *model.asked_scripts]
     script = entry.path if entry.kind == "script" else None
     return {
         "httpd": {"executable": model.httpd.executable, "version": model.httpd.version},
@@ -32,7 +33,7 @@ def describe(model: Model) -> dict[str, Any]:
         "envvars": {str(path): fingerprint(path) for path in [model.envvars_script] if path},
         "application": {str(path): fingerprint(path) for path in [script] if path},
         "services": {service.name: {str(service.script): fingerprint(service.script)} for service in model.services},
-        "included": {str(path): fingerprint(path) for path in [*model.include_file, model.rewrite_rules] if path},
+        "included": {str(path): fingerprint(path) for path in asked if path},
         "daemons": {
             "application": model.application_daemons,
             "services": [service.group for service in model.services],

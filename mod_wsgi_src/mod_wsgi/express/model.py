@@ -8,6 +8,7 @@ import locale
 import os
 import re
 import sys
+import sysconfig
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +28,8 @@ MIME_TYPES = (Path("/etc/mime.types"), Path("/etc/apache2/mime.types"), Path("/e
 
 @dataclass(frozen=True)
 class Entry:
-    kind: str  # script | module | static
-    path: Path | None = None  # script, static
+    kind: str  # script | module | paste | static
+    path: Path | None = None  # script, paste, static
     module: str = ""  # module
     callable: str = "application"
 
@@ -56,7 +57,6 @@ class Model:
     account: Account | None  # None: stays the user that starts it
     services: tuple[Service, ...]
     locale: str
-    notes: tuple[str, ...] = ()  # for the user: accepted, but not as he may think
 
     def __getattr__(self, key: str) -> Any:
         """An option that needs no derivation is read straight from the settings."""
@@ -92,6 +92,10 @@ class Model:
         return self.settings.ssl_certificate_file or pair[0], self.settings.ssl_certificate_key_file or pair[1]
 
     @property
+    def mount_points(self) -> tuple[str, ...]:
+        return self.mount_point or ("/",)
+
+    @property
     def local_address(self) -> str:
         """An address of this server that a client on this machine reaches."""
         return {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(self.address, self.address.strip("[]"))  # noqa: S104
@@ -115,7 +119,7 @@ class Model:
     @property
     def url(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.address, self.address)  # noqa: S104
-        mount = "" if self.mount_point == "/" else self.mount_point
+        mount = self.mount_points[0].rstrip("/")
         return f"http://{self.settings.server_name or host}:{self.port}{mount}/"
 
     @property
@@ -157,6 +161,16 @@ class Model:
     @property
     def service_handler(self) -> Path:
         return self.server_root / "service.wsgi"
+
+    @property
+    def asked_scripts(self) -> list[Path]:
+        """Scripts that httpd's own processes run."""
+        named = (self.host_access_script, self.auth_user_script, self.auth_group_script)
+        return [path for path in named if path]
+
+    def resource_script(self, number: int) -> Path:
+        """The script behind the number of an --add-handler."""
+        return self.server_root / f"resource-{number}.wsgi"
 
     @property
     def script(self) -> Path:
@@ -245,8 +259,8 @@ def read_entry(settings: Settings, argument: str | None) -> Entry:
         if "application-type" in settings.given:
             raise UsageError(f"entry point: none given for --application-type {kind}; name the {kind} to serve")
         return Entry("module", module=WELCOME)
-    if kind == "script":
-        return Entry("script", _existing_entry(text, directory=False), callable=name)
+    if kind in ("script", "paste"):
+        return Entry(kind, _existing_entry(text, directory=False), callable=name)
     module, colon, attribute = text.partition(":")
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", module) or (colon and not re.fullmatch(r"[\w.]+", attribute)):
         raise UsageError(f"entry point: {text!r} is not the name of a module; give module or module:callable")
@@ -360,7 +374,15 @@ def _check_together(settings: Settings, entry: Entry) -> None:
         )
     if any(url == "/" for url, _ in settings.url_alias):
         raise bad_option("url-alias", "/", "would hide the application; use --document-root")
-    for name in ("url-alias", "error-document", "setenv"):
+    if any(url in settings.mount_point for url, _ in settings.url_alias):
+        raise UsageError("--url-alias: hides a --mount-point; give another URL path to one of them")
+    if settings.add_handler and not (settings.document_root or settings.url_alias):
+        raise UsageError("--add-handler: there are no files; give --document-root or --url-alias too")
+    if settings.free_threading and not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise UsageError(
+            "--free-threading: this Python has no build without the global lock; install one, such as 3.14t"
+        )
+    for name in ("url-alias", "error-document", "setenv", "add-handler"):
         keys = [item[0] for item in getattr(settings, name.replace("-", "_"))]
         for key in keys:
             if keys.count(key) > 1:
@@ -396,7 +418,7 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
     """Raises UsageError for what the user can correct in his command line, ExpressError for the rest."""
     entry = read_entry(settings, argument)
     _check_host(settings)
-    settings, notes = debugging.adapt(settings)
+    settings = debugging.adapt(settings)
     _check_together(settings, entry)
     if settings.locale and not locale_exists(settings.locale):
         raise bad_option("locale", settings.locale, "does not exist on this system; `locale -a` lists those that do")
@@ -420,7 +442,6 @@ def build(settings: Settings, argument: str | None, httpd: Httpd, module: Path) 
         account=_read_account(settings),
         services=_read_services(settings),
         locale=settings.locale or default_locale(),
-        notes=tuple(notes),
     )
     debugging.check(settings, model.account, entry.kind)
     if settings.http2 and model.mpm == "prefork":

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of options. Parser, validation, model and documentation are made from it; nothing else lists options.
 
-An option stands here only if it does what its help says. Options of the reference that do not exist yet stand in
-NOT_YET and are refused by name.
+An option stands here only if it does what its help says. legacy.py has those of the reference that do not.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ MAPPING = "Requests and URLs"
 TLS = "HTTPS"
 IDENTITY = "Identity, directories and Python"
 LOGGING = "Logging and status"
+ACCESS = "Who may in"
 SERVICES = "Service scripts"
 DEBUGGING = "Debugging (one process, one thread, in the foreground)"
 
@@ -68,9 +68,9 @@ PORT = v.integer(1, 65535)
 # fmt: off
 OPTIONS: tuple[Option, ...] = (
     # -- application and address
-    _one(ENTRY, "application-type", v.choice("script", "module", "static"), "TYPE",
-         "What the entry point is: a script file, a Python module (optionally module:callable), or a "
-         "directory of static files.", "script"),
+    _one(ENTRY, "application-type", v.choice("script", "module", "paste", "static"), "TYPE",
+         "What the entry point is: a script file, a Python module (optionally module:callable), the configuration of "
+         "PasteDeploy, or a directory of static files.", "script"),
     _one(ENTRY, "entry-point", v.TEXT, "FILE|MODULE", "The entry point by name; wins over the argument.",
          since="6.1.1"),
     _one(ENTRY, "callable-object", v.CALLABLE, "NAME", "Name of the WSGI application in script or module.",
@@ -85,7 +85,7 @@ OPTIONS: tuple[Option, ...] = (
           "Run the application in the httpd processes (--processes of --threads each) instead of daemon processes.",
           since="6.1.1"),
     _flag(ENTRY, "setup-only", "start-server: generate everything, then stop."),
-    _one(ENTRY, "mount-point", v.URL, "URL", "URL path below which the application answers.", "/"),
+    _many(ENTRY, "mount-point", "URL", "URL path below which the application answers; default /.", v.URL),
     # -- host names
     _one(HOSTS, "server-name", v.HOST_NAME, "NAME", "Answer requests for this host name and refuse all other names."),
     _many(HOSTS, "server-alias", "NAME", "Further host name; '*' stands for any part.", v.HOST_PATTERN,
@@ -155,6 +155,18 @@ OPTIONS: tuple[Option, ...] = (
          daemon_only=True),
     _one(TIMEOUTS, "inactivity-timeout", SECONDS, "SECONDS", "Replace a process that was idle for so long; 0 never.", 0,
          daemon_only=True),
+    _one(TIMEOUTS, "restart-interval", SECONDS, "SECONDS", "Replace a process of this age; 0 never.", 0,
+         daemon_only=True, since="6.1.1"),
+    _one(TIMEOUTS, "cpu-time-limit", SECONDS, "SECONDS", "Replace a process that used so much processor time; 0 never.",
+         0, daemon_only=True, since="6.1.1"),
+    _one(TIMEOUTS, "interrupt-timeout", SECONDS, "SECONDS",
+         "After request-timeout an exception ends the request; replace the process when it still runs after this.", 2,
+         daemon_only=True, since="6.1.1"),
+    _one(TIMEOUTS, "response-socket-timeout", SECONDS, "SECONDS",
+         "Longest time a client may take nothing of a response; default is socket-timeout.", daemon_only=True,
+         since="6.1.1"),
+    _many(TIMEOUTS, "ignore-activity", "URL", "Requests below this URL path are not activity for inactivity-timeout.",
+          v.URL, needs="inactivity-timeout", daemon_only=True, since="6.1.1"),
     _one(TIMEOUTS, "header-timeout", SECONDS, "SECONDS", "Wait for the first bytes of a request head; 0 is no limit.",
          15),
     _one(TIMEOUTS, "header-max-timeout", SECONDS, "SECONDS", "Longest time for a whole request head.", 30),
@@ -178,6 +190,15 @@ OPTIONS: tuple[Option, ...] = (
          since="6.1.1", needs="document-root"),
     _many(MAPPING, "url-alias", "URL PATH", "Serve a file or a directory statically at a URL path.", v.URL,
           v.FILE_OR_DIRECTORY),
+    _many(MAPPING, "add-handler", "EXTENSION FILE",
+          "Files with this extension are answered by a script with handle_request() or application().", v.EXTENSION,
+          v.FILE),
+    _flag(MAPPING, "with-cgi", "Run files with the extension .cgi below the document root.", needs="document-root",
+          since="6.1.1"),
+    _many(MAPPING, "trust-proxy-header", "NAME",
+          "Believe this header field about client, scheme and host, such as X-Forwarded-For.", v.HEADER),
+    _many(MAPPING, "trust-proxy", "ADDRESS", "Believe it only from this proxy (address or network).", v.NETWORK,
+          needs="trust-proxy-header"),
     _many(MAPPING, "error-document", "STATUS URL", "Page to show for a status that httpd itself answers with.",
           v.STATUS, v.URL),
     _many(MAPPING, "proxy-mount-point", "URL BACKEND", "Hand requests below a URL path to another server.",
@@ -197,6 +218,15 @@ OPTIONS: tuple[Option, ...] = (
     _many(MAPPING, "passenv", "NAME", "Variable of the server's environment passed into the WSGI environment.",
           v.VARIABLE),
     _many(MAPPING, "include-file", "FILE", "httpd configuration included at the end.", v.FILE),
+    # -- who may in
+    _one(ACCESS, "host-access-script", v.FILE, "FILE", "Script whose allow_access() says which clients may in."),
+    _one(ACCESS, "auth-user-script", v.FILE, "FILE",
+         "Script whose check_password() (Digest: get_realm_hash()) knows the users."),
+    _one(ACCESS, "auth-type", v.choice("Basic", "Digest"), "TYPE", "How clients log in.", "Basic",
+         needs="auth-user-script"),
+    _one(ACCESS, "auth-group-script", v.FILE, "FILE", "Script whose groups_for_user() knows the groups of a user.",
+         needs="auth-user-script"),
+    _one(ACCESS, "auth-group", v.NAME, "NAME", "Group that users must belong to.", "wsgi", needs="auth-group-script"),
     # -- identity, directories and Python
     _one(IDENTITY, "user", v.USER, "USER", "User to run as; needed when started as root, and only then possible."),
     _one(IDENTITY, "group", v.GROUP, "GROUP", "Group to run as; default is the user's own."),
@@ -208,6 +238,14 @@ OPTIONS: tuple[Option, ...] = (
     _one(IDENTITY, "socket-prefix", v.DIRECTORY, "DIRECTORY",
          "Directory of the daemons' sockets; default is the server root.", daemon_only=True, since="6.1.1"),
     _many(IDENTITY, "python-path", "DIRECTORY", "Directory put in front of sys.path.", v.DIRECTORY),
+    _one(IDENTITY, "python-eggs", v.PATH, "DIRECTORY", "Where Python eggs are unpacked."),
+    _many(IDENTITY, "python-warnings", "FILTER", "Filter for Python's warnings, as python -W takes it.", v.TEXT,
+          since="6.1.1"),
+    _one(IDENTITY, "switch-interval", v.number(0.00001, 60.0), "SECONDS",
+         "How long a thread runs Python before others get their turn.", since="6.1.1"),
+    _flag(IDENTITY, "free-threading", "Run a free-threaded build of Python without its global lock.", since="6.1.1"),
+    _flag(IDENTITY, "orphan-interpreter", "End processes without finalising Python.", since="6.1.1"),
+    _flag(IDENTITY, "verbose-debugging", "Tell more about interpreters in the error log."),
     _flag(IDENTITY, "reload-on-changes",
           "Replace a daemon process when the file of a loaded module changes; for development.", daemon_only=True),
     _flag(IDENTITY, "disable-reloading", "Never check whether the application's script or module changed."),
@@ -215,6 +253,7 @@ OPTIONS: tuple[Option, ...] = (
          "Locale of the application; default is that of the environment, never plain C or POSIX."),
     _one(IDENTITY, "envvars-script", v.FILE, "FILE",
          "Shell script that sets the server's environment before it starts."),
+    _one(IDENTITY, "shell-executable", v.FILE, "FILE", "Shell that runs the script apachectl.", since="6.1.1"),
     _one(IDENTITY, "httpd-executable", v.FILE, "FILE", "The httpd to run instead of the one found."),
     _one(IDENTITY, "modules-directory", v.DIRECTORY, "DIRECTORY", "Where that httpd has its modules.",
          needs="httpd-executable"),
@@ -237,6 +276,7 @@ OPTIONS: tuple[Option, ...] = (
     _one(LOGGING, "max-log-size", v.integer(1, 100000), "MB", "Size at which --rotate-logs starts a new file.", 5,
          needs="rotate-logs"),
     _one(LOGGING, "rotatelogs-executable", v.FILE, "FILE", "The rotatelogs program.", needs="rotate-logs"),
+    _flag(LOGGING, "server-metrics", "Let the application ask mod_wsgi.server_metrics() what the server does."),
     _flag(LOGGING, "server-status", "Show httpd's status page at /server-status to local clients."),
     # -- service scripts
     _many(SERVICES, "service-script", "NAME FILE", "Run a Python script in a daemon process of its own.", v.NAME,
@@ -271,19 +311,3 @@ OPTIONS: tuple[Option, ...] = (
 # fmt: on
 
 BY_NAME = {option.name: option for option in OPTIONS}
-
-# Other spellings that the reference takes for an option above.
-ALIASES = {"lang": "locale", "ssl-port": "https-port", "proxy-url-alias": "proxy-mount-point"}
-
-# Options of the reference that this release does not have. Naming one is an error that says so.
-# fmt: off
-NOT_YET = frozenset((
-    "add-handler", "auth-group", "auth-group-script", "auth-type", "auth-user-script", "cpu-time-limit", "enable-docs",
-    "enable-telemetry", "free-threading", "host-access-script", "ignore-activity", "interrupt-timeout",
-    "newrelic-config-file", "newrelic-environment", "orphan-interpreter", "process-name", "python-eggs",
-    "python-warnings", "response-buffer-size", "response-flush-delay", "response-socket-timeout", "restart-interval",
-    "server-metrics", "shell-executable", "slow-requests", "switch-interval", "telemetry-interval", "telemetry-options",
-    "telemetry-service", "telemetry-ui-port", "trust-proxy", "trust-proxy-header", "verbose-debugging", "with-cgi",
-    "with-newrelic", "with-newrelic-agent", "with-newrelic-platform", "with-php5",
-))
-# fmt: on

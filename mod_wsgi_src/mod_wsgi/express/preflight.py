@@ -54,6 +54,8 @@ def check_scripts(model: Model) -> None:
     """The scripts are Python: an application that cannot even be compiled must not take the place of one that runs."""
     scripts = [("entry point", model.entry.path)] if model.entry.kind == "script" else []
     scripts += [("--service-script", service.script) for service in model.services]
+    scripts += [("--add-handler", path) for _, path in model.add_handler]
+    scripts += _asked_scripts(model)
     for what, path in scripts:
         check_python(what, path)
 
@@ -69,6 +71,11 @@ def check_python(what: str, path: Path) -> None:
         raise ExpressError(f"{what}: {str(path)!r}{where} is not Python ({reason}); correct it") from None
 
 
+def _asked_scripts(model: Model) -> list[tuple[str, Path]]:
+    names = ("host-access-script", "auth-user-script", "auth-group-script")
+    return [(f"--{name}", getattr(model, name.replace("-", "_"))) for name in names if name in model.settings.given]
+
+
 def check_readable(model: Model) -> None:
     """As root: the users that daemons run as can reach what they need."""
     if model.account is None:
@@ -82,6 +89,8 @@ def check_readable(model: Model) -> None:
     if model.settings.document_root:
         needs.append(("--document-root", who, model.settings.document_root))
     needs += [("--url-alias", who, path) for _, path in model.url_alias]
+    needs += [("--add-handler", who, path) for _, path in model.add_handler]
+    needs += [(what, who, path) for what, path in _asked_scripts(model)]
     needs += [("--python-path", who, path) for path in model.python_path]
     needs += [("--service-script", service.account or who, service.script) for service in model.services]
     there = next(path for path in [model.server_root, *model.server_root.parents] if path.exists())

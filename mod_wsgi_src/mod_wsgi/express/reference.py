@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from .options import NOT_YET, OPTIONS, Option
+from .legacy import ALIASES, DROPPED, REFUSED
+from .options import OPTIONS, Option
 
 
 def _cell(text: object) -> str:
@@ -32,7 +33,10 @@ def markdown() -> str:
             "|---|---|---|---|---|---|",
         ]
         parts += [*map(_row, options), ""]
-    parts += ["## Not available yet", "", ", ".join(f"`--{name}`" for name in sorted(NOT_YET)) + "."]
+    parts += ["## Accepted with a note, or refused", "", "| Option | |", "|---|---|"]
+    parts += [f"| `--{name}` | is called `--{new}` here |" for name, new in sorted(ALIASES.items())]
+    parts += [f"| `--{name}` | {dropped.instead} |" for name, dropped in sorted(DROPPED.items())]
+    parts += [f"| `--{name}` | refused: {why} |" for name, why in sorted(REFUSED.items())]
     return "\n".join(parts) + "\n"
 
 

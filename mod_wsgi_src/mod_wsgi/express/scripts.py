@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from . import debugging
 from .environment import OWNED
@@ -27,7 +28,7 @@ if $_isvoid($_exitcode)
 end
 """
 
-APACHECTL = """#!/bin/sh
+APACHECTL = """#!{shell}
 {written}
 # start [httpd options] | stop | restart | graceful | graceful-stop | configtest | status
 
@@ -90,6 +91,7 @@ def gdb_commands() -> str:
 def apachectl(model: Model) -> str:
     return APACHECTL.format(
         written=WRITTEN,
+        shell=model.shell_executable or "/bin/sh",
         httpd=shlex.quote(model.httpd.executable),
         conf=shlex.quote(str(model.conf)),
         pid_file=shlex.quote(str(model.pid_file)),
@@ -111,6 +113,8 @@ def envvars(model: Model) -> str:
 def _loader(model: Model) -> str:
     if model.entry.kind == "module":
         return f"handler.load_module({model.entry.module!r}, {model.entry.callable!r})"
+    if model.entry.kind == "paste":
+        return f"handler.load_paste({str(model.entry.path)!r})"
     return f"handler.load_script({str(model.entry.path)!r}, {model.entry.callable!r})"
 
 
@@ -131,9 +135,19 @@ def handler_wsgi(model: Model) -> str:
         parts.add("tools")
         lines += ["handler.take_terminal()", f"application = tools.load({debugging.arguments(model)!r},"]
         lines.append(f"                         lambda: {_loader(model)})")
-    elif model.entry.kind == "module":
+    elif model.entry.kind in ("module", "paste"):
         lines.append(f"application = {_loader(model)}")
     return "\n".join([WRITTEN, f"from mod_wsgi.express import {', '.join(sorted(parts))}", "", *lines, ""])
+
+
+def resource_wsgi(model: Model, script: Path) -> str:
+    """Answers for files with a certain extension."""
+    lines = [WRITTEN, "from mod_wsgi.express import handler", "", f"handler.set_variables({model.variables!r})"]
+    if model.embedded_mode:
+        lines.append(f"handler.enter({str(model.work_directory)!r})")
+    load = "load_resource" if model.disable_reloading else "reloading"
+    lines.append(f"handle_request = handler.{load}({str(script)!r})")
+    return "\n".join(lines) + "\n"
 
 
 def service_wsgi(model: Model) -> str:

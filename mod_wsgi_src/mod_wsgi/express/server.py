@@ -24,7 +24,7 @@ def set_up(model: Model) -> list[File]:
 
 def start(model: Model) -> int:
     """Does not return where this process becomes httpd; otherwise httpd's exit code."""
-    command = ["/bin/sh", str(model.server_root / "apachectl"), "start", "-DFOREGROUND"]
+    command = [str(model.shell_executable or "/bin/sh"), str(model.server_root / "apachectl"), "start", "-DFOREGROUND"]
     sys.stdout.flush()
     terminal = os.isatty(0) or os.isatty(1)
     # prefork ends its whole process group when it stops: that must not be the group of whoever called this.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import grp
+import ipaddress
 import os
 import pwd
 import re
@@ -93,6 +94,14 @@ def _url(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is no address or network; give one such as 10.0.0.1 or 10.0.0.0/8") from None
+    return text
+
+
 def _user(text: str) -> str:
     try:
         entry = pwd.getpwuid(int(text[1:])) if re.fullmatch(r"#[0-9]+", text) else pwd.getpwnam(text)
@@ -137,6 +146,9 @@ BACKEND = matching(
     "URL", r"https?://[A-Za-z0-9_.\[\]:-]+(/[^\s\"]*)?", "give the URL of a backend such as http://127.0.0.1:9000/"
 )
 STATUS = integer(400, 599)
+EXTENSION = matching("extension", r"\.?[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*", "give an extension such as .md")
+HEADER = matching("header field", r"[A-Za-z0-9-]+", "give the name of a header field such as X-Forwarded-For")
+NETWORK = Type("address or network", lambda text: _network(text))
 USER = Type("user", _user)
 GROUP = Type("group", _group)
 LOCALE = matching("locale", r"[A-Za-z0-9_.@-]+", "give a name such as C.UTF-8 or de_DE.UTF-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROBE = Path(__file__).with_name("probe.py")
-LIST = "import json; from mod_wsgi.express import options as o; print(json.dumps({'all': [[x.name, x.daemon_only] for x in o.OPTIONS], 'not_yet': sorted(o.NOT_YET)}))"  # noqa: E501
+LIST = "import json; from mod_wsgi.express import legacy as l, options as o; print(json.dumps({'all': [[x.name, x.daemon_only] for x in o.OPTIONS], 'dropped': {n: d.words for n, d in l.DROPPED.items()}}))"  # noqa: E501
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,28 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "service-group": f"{script} --service-group s daemon",
             "service-log": f"{script} --service-log s service_log",
             "service-log-file": f"{script} --service-log-file s service_log",
+            "restart-interval": "--restart-interval 900",
+            "cpu-time-limit": "--cpu-time-limit 900",
+            "interrupt-timeout": "--interrupt-timeout 7",
+            "response-socket-timeout": "--response-socket-timeout 7",
+            "ignore-activity": "--inactivity-timeout 9 --ignore-activity /health --ignore-activity /ping",
+            "add-handler": "--document-root {D} --add-handler .txt {D}/hello.wsgi --add-handler md {D}/hello.wsgi",
+            "with-cgi": "--document-root {D} --with-cgi",
+            "trust-proxy-header": "--trust-proxy-header X-Forwarded-For --trust-proxy-header X-Forwarded-Proto",
+            "trust-proxy": "--trust-proxy-header X-Forwarded-For --trust-proxy 10.0.0.0/8 --trust-proxy ::1",
+            "host-access-script": "--host-access-script {D}/hello.wsgi",
+            "auth-user-script": "--auth-user-script {D}/hello.wsgi",
+            "auth-type": "--auth-user-script {D}/hello.wsgi --auth-type digest",
+            "auth-group-script": "--auth-user-script {D}/hello.wsgi --auth-group-script {D}/hello.wsgi",
+            "auth-group": "--auth-user-script {D}/hello.wsgi --auth-group-script {D}/hello.wsgi --auth-group staff",
+            "python-eggs": "--python-eggs {D}/eggs",
+            "python-warnings": "--python-warnings ignore --python-warnings error::DeprecationWarning",
+            "switch-interval": "--switch-interval 0.01",
+            "orphan-interpreter": "--orphan-interpreter",
+            "verbose-debugging": "--verbose-debugging",
+            "shell-executable": "--shell-executable /bin/bash",
+            "server-metrics": "--server-metrics",
+            "free-threading": "",
             "debug-mode": DEBUG,
             "enable-debugger": f"{DEBUG} --enable-debugger",
             "debugger-startup": f"{DEBUG} --enable-debugger --debugger-startup",
@@ -148,7 +170,7 @@ def cases(directory: Path) -> dict[str, list[str]]:
 # Each has a test of its own, some in test_debugging.py.
 NOT_GENERATED = {
     *("setup-only", "httpd-executable", "modules-directory"),
-    *("enable-coverage", "coverage-directory", "allow-exposed-debugging"),
+    *("enable-coverage", "coverage-directory", "allow-exposed-debugging", "free-threading"),
 }
 # Options whose case says something only in comparison with a case that has the other words as well.
 BESIDE = {
@@ -177,6 +199,13 @@ BESIDE = {
     "service-group": "--service-script s {D}/service.py",
     "service-log": "--service-script s {D}/service.py",
     "service-log-file": "--service-script s {D}/service.py",
+    "ignore-activity": "--inactivity-timeout 9",
+    "add-handler": "--document-root {D}",
+    "with-cgi": "--document-root {D}",
+    "trust-proxy": "--trust-proxy-header X-Forwarded-For",
+    "auth-type": "--auth-user-script {D}/hello.wsgi",
+    "auth-group-script": "--auth-user-script {D}/hello.wsgi",
+    "auth-group": "--auth-user-script {D}/hello.wsgi --auth-group-script {D}/hello.wsgi",
     "enable-debugger": DEBUG,
     "debugger-startup": f"{DEBUG} --enable-debugger",
     "enable-profiler": DEBUG,
@@ -243,12 +272,27 @@ def test_options_of_daemons_are_refused_in_embedded_mode(express, venv, table):
         assert "with --embedded-mode" in result.get("error", ""), (name, result.get("error"))
 
 
-def test_what_is_not_there_yet_is_refused_by_name(express, table):
-    for name in ("newrelic-config-file", "with-php5"):
-        assert name in table["not_yet"]
-        line = express.refused(f"--{name}")
-        assert f"--{name}: not available yet" in line
-    assert "--newrelic-config-file: not available yet" in express.refused("--newrelic-conf")
+def test_dropped_and_renamed_options_are_noted(express, table):
+    words = [f"--{name}" if not count else f"--{name}=1" for name, count in table["dropped"].items()]
+    done = express.setup(express.apps / "hello.wsgi", *words, "--lang", "C.UTF-8")
+    for name in table["dropped"]:
+        assert f"note: --{name}: no effect" in done.stderr
+    assert "note: --lang: is called --locale here" in done.stderr
+    assert "lang=C.UTF-8" in express.conf()
+
+
+def test_what_would_be_dangerous_is_refused(express):
+    assert "--with-php5: would show the sources" in express.refused("--with-php5")
+
+
+def test_one_spelling_of_an_option_is_enough(express):
+    line = express.refused(express.apps / "hello.wsgi", "--lang", "C.UTF-8", "--locale", "C.UTF-8")
+    assert "give one of them" in line
+
+
+def test_free_threading_needs_such_a_python(express):
+    if os.environ.get("PYTHON_GIL") is None:
+        assert "--free-threading: this Python" in express.refused(express.apps / "hello.wsgi", "--free-threading")
 
 
 def test_an_unknown_option_gets_a_suggestion(express):
@@ -275,6 +319,48 @@ def test_options_file_and_command_line(express):
     assert "threads=8" in express.conf()
     assert "CustomLog" in express.conf()
     assert (express.root / "httpd.conf").stat().st_mode & 0o777 == 0o600
+
+
+TOML = """
+entry = "{D}/hello.wsgi"
+threads = 7
+access-log = true
+python-path = ["{D}", "{D}/package"]
+initial-workers = 0.5
+service-script = [["tasks", "{D}/service.py"]]
+
+[setenv]
+TEST_A = 'a "quoted" ${{HOME}} value'
+"""
+
+
+def test_config_file_and_command_line(express):
+    """The command line wins, for an option as a whole."""
+    config = express.directory / "express.toml"
+    config.write_text(TOML.format(D=express.apps))
+    express.setup("--config", config, "--threads", 8, "--python-path", express.apps)
+    conf = express.conf()
+    assert "threads=8" in conf
+    assert "CustomLog" in conf
+    assert f"python-path={express.apps}\n" in conf.replace(" \\\n", "\n")
+    assert r'SetEnv "TEST_A" "a \"quoted\" ${MOD_WSGI_DOLLAR}{HOME} value"' in conf
+    assert "service:tasks" in conf
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("threads = 'x'", "express.toml: threads: 'x' is not valid"),
+        ("thread = 3", "express.toml: thread: no such option; did you mean --threads?"),
+        ("threads = [", "is not TOML"),
+        ("entry = 3", "entry: 3 is not a text"),
+        ("access-log = 1", "access-log: 1 is not valid for a switch"),
+    ],
+)
+def test_wrong_config_file(express, text, expected):
+    config = express.directory / "express.toml"
+    config.write_text(text)
+    assert expected in express.refused("--config", config)
 
 
 def test_help_is_grouped_and_hides_what_is_not_there(express):

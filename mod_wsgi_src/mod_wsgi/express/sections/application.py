@@ -33,9 +33,14 @@ def _daemon(model: Model) -> list[str]:
     for name in (
         "queue-timeout", "connect-timeout", "socket-timeout", "request-timeout", "startup-timeout", "graceful-timeout",
         "eviction-timeout", "shutdown-timeout", "deadlock-timeout", "inactivity-timeout", "maximum-requests",
+        "interrupt-timeout", "restart-interval",
     ):  # fmt: skip
         parts.append(option(name, getattr(model, name.replace("-", "_"))))
-    for name in ("send-buffer-size", "receive-buffer-size", "header-buffer-size"):
+    parts += only_if(model.server_metrics, "server-metrics=On")
+    for name in (
+        "send-buffer-size", "receive-buffer-size", "header-buffer-size", "cpu-time-limit", "response-socket-timeout",
+        "switch-interval", "python-eggs",
+    ):  # fmt: skip
         if name in model.settings.given:
             parts.append(option(name, getattr(model, name.replace("-", "_"))))
     return spread(f"WSGIDaemonProcess {quote(model.group_name)}", parts)
@@ -53,8 +58,25 @@ def python(model: Model) -> list[str]:
         lines.append(directive("WSGIDaemonList", model.server_root / roster.NAME))
     if not model.embedded_mode:
         lines.append(directive("WSGISocketPrefix", model.socket_directory / "wsgi"))
-    elif model.python_path:
+    else:
+        lines += _embedded_python(model)
+    lines += [directive("WSGIPythonWarnings", text) for text in model.python_warnings]
+    lines += only_if(model.orphan_interpreter, "WSGIDestroyInterpreter Off")
+    lines += only_if(model.free_threading, "WSGIFreeThreading On")
+    lines += only_if(model.verbose_debugging, "WSGIVerboseDebugging On")
+    lines += only_if(model.server_metrics, "WSGIServerMetrics On")
+    return lines
+
+
+def _embedded_python(model: Model) -> list[str]:
+    """What a daemon group has as options."""
+    lines = []
+    if model.python_path:
         lines.append(directive("WSGIPythonPath", ":".join(str(path) for path in model.python_path)))
+    if model.python_eggs:
+        lines.append(directive("WSGIPythonEggs", model.python_eggs))
+    if model.switch_interval:
+        lines.append(f"WSGISwitchInterval {model.switch_interval}")
     return lines
 
 
@@ -74,9 +96,24 @@ def application(model: Model) -> list[str]:
     if model.script != model.handler:
         # Sets up the process; the alias below then loads the script itself.
         lines += spread(directive("WSGIImportScript", model.handler), _target(model))
-    lines += spread(directive("WSGIScriptAlias", model.mount_point, model.script), _target(model))
+    # Longer URL paths first: the first match wins.
+    for url in sorted(model.mount_points, key=len, reverse=True):
+        lines += spread(directive("WSGIScriptAlias", url, model.script), _target(model))
     inside = section(f"Files {quote(model.script.name)}", ["Require all granted"])
     return lines + section(f"Directory {quote(model.script.parent)}", inside)
+
+
+def handlers(model: Model) -> list[str]:
+    """Below the document root and in aliases: files that a script answers for."""
+    lines: list[str] = []
+    for number, (extension, _) in enumerate(model.add_handler):
+        name = f"wsgi-file-{number}"
+        lines += spread(directive("WSGIHandlerScript", name, model.resource_script(number)), _target(model))
+        lines.append(directive("AddHandler", name, f".{extension.lstrip('.')}"))
+    if model.with_cgi:
+        lines.append("AddHandler cgi-script .cgi")
+        lines += only_if(model.mpm != "prefork", directive("ScriptSock", model.server_root / "cgisock"))
+    return lines
 
 
 def _service(model: Model, service: Service) -> list[str]:

@@ -44,6 +44,7 @@ def document_root(model: Model) -> list[str]:
     inside = [_options(model) if model.entry.kind == "static" else "Options FollowSymLinks"]
     if model.settings.document_root:
         lines += _existing_files(model)
+    inside[0] += " ExecCGI" if model.with_cgi else ""
     inside += only_if(model.allow_override, "AllowOverride " + " ".join(model.allow_override))
     inside += only_if(model.rewrite_rules, directive("Include", model.rewrite_rules))
     return lines + _grant(model.root_document, inside)

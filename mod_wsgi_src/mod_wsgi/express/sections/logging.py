@@ -42,7 +42,7 @@ def logs(model: Model) -> list[str]:
 
 def status(model: Model) -> list[str]:
     if not model.server_status:
-        return []
+        return ["ExtendedStatus On"] if model.server_metrics else []
     # The alias keeps the URL away from the application; the handler answers, whether such a file exists or not.
     return [
         "ExtendedStatus On",

@@ -51,6 +51,8 @@ def wanted_modules(model: Model) -> dict[str, str]:
         ("proxy-mount-point", ["proxy", "proxy_http"]),
         ("proxy-virtual-host", ["proxy", "proxy_http"]),
         ("server-status", ["status"]),
+        ("auth-user-script", ["authn_core", "authz_user", f"auth_{model.auth_type.lower()}"]),
+        ("with-cgi", ["cgi" if model.mpm == "prefork" else "cgid"]),
         ("https-port", ["socache_shmcb", "ssl"]),
         ("hsts-policy", ["headers"]),
         ("http2", ["http2"]),
