@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -124,7 +125,17 @@ def messages_page() -> str:
     return "\n".join(lines)
 
 
+def express() -> str:
+    """The command has tables of its own."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    try:
+        return importlib.import_module("mod_wsgi.express.reference").markdown()
+    finally:
+        del sys.path[0]
+
+
 PAGES = {
+    "express.md": (express, "the tables of mod_wsgi/express"),
     "directives.md": (directives, "directives.toml"),
     "daemon-options.md": (daemon_options, "daemon_options.toml"),
     "environ.md": (environ, "environ.toml"),

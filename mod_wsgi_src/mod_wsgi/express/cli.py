@@ -16,33 +16,19 @@ from .. import server as package
 from ..server import bundle
 from . import httpd as finder
 from . import install, model, operations, plan, preflight, replay, server, settings
+from .commands import COMMANDS, OPERATIONS, OTHERS, PROGRAM, TAKES_OPTIONS, Layout, overview
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
 from .legacy import ALIASES, DROPPED, REFUSED
 from .options import BY_NAME, OPTIONS, Option
 
-PROGRAM = "mod_wsgi-express"
-TAKES_OPTIONS = {
-    "start-server": "Set up a server and run it in the foreground.",
-    "setup-server": "Set up a server; its apachectl starts it.",
-    "plan": "Say what setup-server would write and which action follows. Touches nothing.",
-}
-OPERATIONS = {
-    "reload": "Let new processes load the application and take over; one that does not load changes nothing.",
-    "stop": "Stop a server and wait for its end.",
-    "status": "Say whether a server runs and what its daemons do; exit code 3 when it does not run.",
-    "logs": "Print the end of a log.",
-}
-OTHERS = {
-    "module-config": "Print the httpd directives that load the module.",
-    "module-location": "Print the path of the module.",
-    "install-module": "Copy the module to a directory and print the directives for it.",
-    "replay": "Send requests of the recorder to a server and compare the responses.",
-}
-
 
 class Parser(argparse.ArgumentParser):
     """Errors are one line; unknown options get a suggestion."""
+
+    def __init__(self, **more: Any) -> None:
+        more.setdefault("formatter_class", Layout)
+        super().__init__(**more)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -76,7 +62,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--options-file", metavar="FILE",
-        help='JSON {"entry": ..., "options": {...}} instead of, or below, options here; - is standard input.',
+        help='JSON {"entry": ..., "options": {...}} ; - is standard input.',
     )  # fmt: skip
     titles = dict.fromkeys(option.group for option in OPTIONS)
     groups = {title: parser.add_argument_group(title) for title in titles}
@@ -112,7 +98,8 @@ def _add_operation(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def make_parser() -> Parser:
-    parser = Parser(prog=PROGRAM, description="An Apache httpd of its own for one WSGI application.")
+    parser = Parser(prog=PROGRAM)
+    parser.format_help = overview  # type: ignore[method-assign]
     commands = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
     for name, text in TAKES_OPTIONS.items():
         made = commands.add_parser(
@@ -143,7 +130,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = make_parser()
     found, unknown = parser.parse_known_args([os.path.expandvars(word) for word in arguments])
     if not found.command:
-        raise UsageError(f"no command; give one of {', '.join([*TAKES_OPTIONS, *OPERATIONS, *OTHERS])}, or --help")
+        raise UsageError(f"no command; give one of {', '.join(COMMANDS)}, or --help")
     if unknown:
         name = unknown[0].lstrip("-").partition("=")[0]
         raise UsageError(f"{unknown[0]}: no such option of {found.command}{settings.did_you_mean(name)}")
@@ -262,6 +249,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(given)
     except ExpressError as error:
-        command = given[0] if given and given[0] in {**TAKES_OPTIONS, **OPERATIONS, **OTHERS} else ""
+        command = given[0] if given and given[0] in COMMANDS else ""
         print(f"{' '.join(filter(None, [PROGRAM, command]))}: {error}", file=sys.stderr)
         return error.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -361,6 +362,35 @@ def test_wrong_config_file(express, text, expected):
     config = express.directory / "express.toml"
     config.write_text(text)
     assert expected in express.refused("--config", config)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("start-server", "setup-server", "plan", "status", "reload", "stop", "logs", "replay"),
+        *("module-config", "module-location", "install-module"),
+    ],
+)
+def test_help_is_one_line_an_option(express, command):
+    done = express.run(command, "--help", env={"COLUMNS": "120"})
+    assert done.returncode == 0
+    options = [line for line in done.stdout.splitlines() if line.startswith("  -")]
+    assert options
+    for line in options:
+        assert re.fullmatch(r"  (-h, )?--[a-z0-9-]+( [^ ]+)*? {2,}[A-Za-z].*", line), line
+    inside = done.stdout.partition("options:")[2].splitlines()
+    assert not [line for line in inside if line.startswith(" " * 20)], "an option takes two lines"
+    assert max(map(len, options)) <= 120
+    assert done.stdout.startswith(f"usage: mod_wsgi-express {command} ")
+
+
+def test_overview(express):
+    done = express.run("--help")
+    assert done.returncode == 0
+    assert "Look after a server:\n  status " in done.stdout
+    for command in ("start-server", "plan", "reload", "replay", "install-module"):
+        assert f"\n  {command} " in done.stdout
+    assert "reload" in express.run().stderr
 
 
 def test_help_is_grouped_and_hides_what_is_not_there(express):
