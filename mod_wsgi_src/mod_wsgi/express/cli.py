@@ -62,7 +62,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--options-file", metavar="FILE",
-        help='JSON {"entry": ..., "options": {...}} ; - is standard input.',
+        help='JSON {"entry": ..., "options": {...}}; - is standard input.',
     )  # fmt: skip
     titles = dict.fromkeys(option.group for option in OPTIONS)
     groups = {title: parser.add_argument_group(title) for title in titles}

@@ -69,7 +69,7 @@ PORT = v.integer(1, 65535)
 OPTIONS: tuple[Option, ...] = (
     # -- application and address
     _one(ENTRY, "application-type", v.choice("script", "module", "paste", "static"), "TYPE",
-         "Entry point: a file, module[:callable], PasteDeploy file or directory.", "script"),
+         "A file, module[:callable], PasteDeploy file or directory.", "script"),
     _one(ENTRY, "entry-point", v.TEXT, "FILE|MODULE", "The entry point by name; wins over the argument.",
          since="6.1.1"),
     _one(ENTRY, "callable-object", v.CALLABLE, "NAME", "Name of the WSGI application in script or module.",
