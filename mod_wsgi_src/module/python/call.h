@@ -12,6 +12,8 @@ struct wpy_call {
     wpy_channel *channel;
     wpy_thread *thread;
     wpy_interp *interp;
+    wpy_call
+        *outer; /* that this thread is in the middle of sending: server-side includes. The thread's memory is its */
 
     /* Whose turn it is on the channel: an application may read and write from threads of its own. Under the GIL. */
     int busy, waiting, over;

@@ -210,7 +210,7 @@ int wpy_hook_ask(const wpy_hook *hook, const wpy_question *questions, int count,
     wpy_thread *thread = wpy_thread_begin();
     wpy_interp *interp;
     wpy_target *target;
-    wpy_call call, *before;
+    wpy_call call;
     int failed = -1;
 
     for (int i = 0; i < count; i++) {
@@ -223,7 +223,7 @@ int wpy_hook_ask(const wpy_hook *hook, const wpy_question *questions, int count,
     call.request = &no_request;
     call.channel = hook->channel;
     call.thread = thread;
-    before = thread->call;
+    call.outer = thread->call;
     thread->call = &call;
     interp = wpy_interp_get(thread, hook->application_group);
     target = interp ? wpy_target_get(interp, hook->script) : NULL;
@@ -234,7 +234,8 @@ int wpy_hook_ask(const wpy_hook *hook, const wpy_question *questions, int count,
         wpy_leave();
     }
     wpy_log_flush_all(thread, 0);
-    thread->call = before;
-    wpy_thread_end(thread);
+    thread->call = call.outer;
+    if (!call.outer)
+        wpy_thread_end(thread);
     return failed;
 }

@@ -119,10 +119,10 @@ wpy_thread *wpy_thread_begin(void)
     if (!thread)
         return NULL;
     /* Either we see that Python stops, or wpy_interps_stop() sees that we are inside. */
-    atomic_store(&thread->inside, 1);
+    int before = atomic_exchange(&thread->inside, 1);
     if (atomic_load(&table.running))
         return thread;
-    atomic_store(&thread->inside, 0);
+    atomic_store(&thread->inside, before);
     return NULL;
 }
 

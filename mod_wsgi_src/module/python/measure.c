@@ -25,6 +25,8 @@ static void thread_cpu(int64_t *user_us, int64_t *system_us)
 
 void wpy_measure_start(wpy_call *call)
 {
+    if (call->outer)
+        return; /* the thread's record is for that */
     call->measure = &call->thread->measure;
     memset(call->measure, 0, sizeof *call->measure);
     thread_cpu(&call->measure->cpu_user_us, &call->measure->cpu_system_us);

@@ -118,7 +118,7 @@ static int send_sequence(wpy_call *call, PyObject *items)
         PyErr_NoMemory();
         return -1;
     }
-    if (total <= WPY_SMALL_BODY) {
+    if (total <= WPY_SMALL_BODY && !call->outer) {
         for (i = 0; i < PySequence_Fast_GET_SIZE(items); i++) {
             PyObject *item = PySequence_Fast_GET_ITEM(items, i);
             size_t len = wpy_send_admit(call, (size_t)PyBytes_GET_SIZE(item));
@@ -364,7 +364,8 @@ static void init_call(wpy_call *call, const wpy_request *request, wpy_channel *c
     call->body_done = request->body_done;
     call->content_length = -1;
     call->failure = 500;
-    wio_buf_init(&call->head, thread->head, sizeof thread->head);
+    call->outer = thread->call;
+    wio_buf_init(&call->head, call->outer ? NULL : thread->head, call->outer ? 0 : sizeof thread->head);
 }
 
 void wpy_run_request(const wpy_request *request, wpy_channel *channel)
@@ -392,10 +393,11 @@ void wpy_run_request(const wpy_request *request, wpy_channel *channel)
         call.failed = 1;
     }
     conclude(&call, started_us);
-    thread->call = NULL;
+    thread->call = call.outer;
     wio_buf_free(&call.head);
     free(call.body_memory);
-    wpy_thread_end(thread);
+    if (!call.outer)
+        wpy_thread_end(thread);
 }
 
 int wpy_script_is_stale(const wpy_request *request)

@@ -35,7 +35,7 @@ MODULES = [
         "auth_basic",
         "access_compat",
     ),
-    *("actions", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "rewrite", "setenvif"),
+    *("actions", "alias", "deflate", "dir", "env", "filter", "headers", "include", "mime", "rewrite", "setenvif"),
 ]
 CRASH = re.compile(r"AddressSanitizer|runtime error:|exit signal (?:Segmentation|Aborted|Bus)|AH00052|AH00060")
 
