@@ -36,6 +36,11 @@ const char *wap_set_handler_script(cmd_parms *cmd, void *settings, const char *a
 const char *wap_set_import_script(cmd_parms *cmd, void *settings, const char *args);
 const char *wap_set_daemon_process(cmd_parms *cmd, void *settings, const char *args);
 
+/* telemetry_options.c. */
+const char *wap_set_telemetry_service(cmd_parms *cmd, void *settings, const char *target, const char *option);
+const char *wap_set_slow_requests(cmd_parms *cmd, void *settings, const char *value);
+const char *wap_set_telemetry_options(cmd_parms *cmd, void *settings, const char *line);
+
 /* python_options.c. */
 const char *wap_set_optimize(cmd_parms *cmd, void *settings, const char *value);
 const char *wap_add_warning(cmd_parms *cmd, void *settings, const char *filter);

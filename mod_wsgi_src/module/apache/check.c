@@ -298,6 +298,7 @@ const wdm_config *wap_daemon_config(apr_pool_t *pconf, server_rec *main_server)
     daemon->mpm_name = ap_show_mpm();
     wap_error_logs_share(pconf, daemon);
     daemon->scoreboard = &wap_scoreboard;
+    daemon->telemetry = wap_telemetry_config(process);
     daemon->begin = begin_daemon;
     daemon->context = pconf;
     return daemon;

@@ -91,6 +91,7 @@ typedef struct wap_process {
     int64_t spool_limit; /* bytes; WAP_UNSET: the default */
     int asks_scripts;    /* a script of the configuration is asked about requests, in Apache's processes */
     int restrict_embedded, case_sensitivity, server_metrics;
+    wpy_telemetry telemetry;
     wpy_python python;
     apr_array_header_t *warnings; /* const char *; memory of python.warnings */
     apr_array_header_t *rules;    /* wpy_rule; memory of python.rules */
@@ -110,6 +111,8 @@ typedef struct wap_process {
 } wap_process;
 
 wap_process *wap_process_config(void);
+/* NULL: WSGITelemetryService was not given. */
+const wpy_telemetry *wap_telemetry_config(const wap_process *process);
 const wap_settings *wap_request_settings(const request_rec *r);
 const wap_server *wap_server_config(const server_rec *s);
 

@@ -103,6 +103,8 @@ static void make_process(apr_pool_t *pool)
     process->case_sensitivity = 1;
 #endif
     process->spool_limit = WAP_UNSET;
+    process->telemetry.interval_ms = 1000;
+    process->telemetry.slow_ms = -1;
     process->groups = apr_array_make(pool, 8, sizeof(wap_group *));
     process->imports = apr_array_make(pool, 8, sizeof(wap_import));
 }
@@ -283,6 +285,12 @@ const command_rec wap_directives[] = {
     INTERPRETER_FLAG("WSGIRestrictSignal", restrict_signal, "Off: applications may install signal handlers"),
     PROCESS_FLAG("WSGICaseSensitivity", case_sensitivity, "Off: file names that differ in case only are the same"),
     PROCESS_FLAG("WSGIServerMetrics", server_metrics, "On: applications in Apache's processes see its scoreboard"),
+    AP_INIT_TAKE12("WSGITelemetryService", wap_set_telemetry_service, NULL, PROCESS,
+                   "unix:/path of a socket that metrics are sent to, and interval=SECONDS"),
+    AP_INIT_TAKE1("WSGISlowRequests", wap_set_slow_requests, NULL, PROCESS,
+                  "seconds after which telemetry tells of a request that still runs"),
+    RAW("WSGITelemetryOptions", wap_set_telemetry_options, PROCESS,
+        "what telemetry may tell besides: CaptureUserAgent"),
 
     /* how requests and responses are treated */
     FLAG("WSGIPassAuthorization", pass_authorization, "On: applications see the Authorization header"),

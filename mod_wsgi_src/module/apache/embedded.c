@@ -63,6 +63,7 @@ static void describe(wpy_config *config)
         .apache_description = ap_get_server_description(),
         .apache_build_date = ap_get_server_built(),
         .mpm_name = ap_show_mpm(),
+        .telemetry = wap_telemetry_config(process),
         .scoreboard = process->server_metrics ? &wap_scoreboard : NULL,
         .log = log_process,
         .log_context = child.main_server,

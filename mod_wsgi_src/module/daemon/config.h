@@ -8,6 +8,7 @@
 
 #include "../python/options.h"
 #include "../python/scoreboard.h"
+#include "../python/telemetry.h"
 
 typedef struct wdm_import {
     const char *path, *application_group;
@@ -65,7 +66,8 @@ typedef struct wdm_config {
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
     const wpy_scoreboard *scoreboard;
-    const int *log_fds; /* descriptors of error logs: daemons and manager keep them open */
+    const wpy_telemetry *telemetry; /* NULL: none */
+    const int *log_fds;             /* descriptors of error logs: daemons and manager keep them open */
     int n_log_fds;
     /* Writes one line to the error log of a virtual host. Called in manager and daemons, any thread. */
     void (*log)(void *context, uint32_t vhost, int level, const char *text, size_t len);

@@ -215,6 +215,7 @@ static void start_python(wdm_process *process)
         .apache_description = config->apache_description,
         .apache_build_date = config->apache_build_date,
         .mpm_name = config->mpm_name,
+        .telemetry = config->telemetry,
         .scoreboard = group->server_metrics ? config->scoreboard : NULL,
         .log = python_log,
         .log_context = process,
@@ -290,6 +291,7 @@ static void hear_event(wdm_process *process, ending *ending, char event)
         break;
     case WDM_EVENT_DRAIN:
         atomic_store(&process->phase, WDM_DRAINING);
+        wpy_telemetry_draining();
         if (!ending->stopping)
             ending->until_us = from_now(ending->eviction && group->eviction_timeout ? group->eviction_timeout
                                                                                     : group->graceful_timeout);

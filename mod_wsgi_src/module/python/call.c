@@ -37,3 +37,10 @@ void wpy_call_end(wpy_call *call)
     while (call->busy || call->waiting)
         nap_without_gil();
 }
+
+int wpy_call_status(const wpy_call *call)
+{
+    if (call->failed && !call->head_sent)
+        return call->failure;
+    return call->started ? call->status : 0;
+}

@@ -54,6 +54,9 @@ struct wpy_call {
 int wpy_call_take(wpy_call *call);
 void wpy_call_give(wpy_call *call);
 
+/* The status that the client gets, as far as it is known; 0 none. */
+int wpy_call_status(const wpy_call *call);
+
 /* Ends the request for its Python objects and waits for threads that use the channel. GIL held; may drop it. */
 void wpy_call_end(wpy_call *call);
 

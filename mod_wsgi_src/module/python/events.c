@@ -124,13 +124,6 @@ void wpy_events_exception(wpy_call *call)
         wpy_put_exception(value);
 }
 
-static int final_status(const wpy_call *call)
-{
-    if (call->failed && !call->head_sent)
-        return call->failure;
-    return call->started ? call->status : 0;
-}
-
 void wpy_events_finished(wpy_call *call)
 {
     const wpy_measure *used = call->measure;
@@ -138,7 +131,7 @@ void wpy_events_finished(wpy_call *call)
     if (!details)
         return;
     put_start(call, details);
-    put(details, "status", PyLong_FromLong(final_status(call)));
+    put(details, "status", PyLong_FromLong(wpy_call_status(call)));
     put_seconds(details, "application_finish", used->finish_us);
     put_seconds(details, "application_time", used->finish_us - call->application_us);
     put_count(details, "input_reads", used->input_reads);

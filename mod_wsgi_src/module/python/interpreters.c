@@ -8,6 +8,7 @@
 #include "environ.h"
 #include "events.h"
 #include "log.h"
+#include "recorder.h"
 #include "setup.h"
 #include "target.h"
 
@@ -82,6 +83,7 @@ static void end_thread(void *record)
         detach_thread(thread);
     atomic_store(&thread->inside, 0);
     unlink_thread(thread);
+    wpy_recorder_free(thread);
     for (stream = 0; stream < WPY_STREAMS; stream++)
         wio_buf_free(&thread->partial[stream]);
     this_thread = NULL;
@@ -141,6 +143,15 @@ void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us
         *requests += atomic_load(&thread->requests);
         *busy_us += atomic_load(&thread->busy_us);
     }
+    pthread_mutex_unlock(&table.lock);
+}
+
+void wpy_threads_visit(void (*visit)(wpy_thread *thread, void *context), void *context)
+{
+    wpy_thread *thread;
+    pthread_mutex_lock(&table.lock);
+    for (thread = table.threads; thread; thread = thread->next)
+        visit(thread, context);
     pthread_mutex_unlock(&table.lock);
 }
 

@@ -24,6 +24,7 @@
 typedef struct wpy_target wpy_target;     /* target.h */
 typedef struct wpy_template wpy_template; /* environ.h */
 typedef struct wpy_call wpy_call;         /* call.h */
+typedef struct wpy_meter wpy_meter;       /* recorder.c */
 
 enum wpy_stream { WPY_ERRORS, WPY_STDOUT, WPY_STDERR, WPY_STREAMS };
 
@@ -72,6 +73,7 @@ typedef struct wpy_thread {
     wio_buf partial[WPY_STREAMS];           /* text without its newline yet */
     atomic_ullong requests, busy_us;
     wpy_measure measure; /* of the request that runs, when somebody wants to know */
+    wpy_meter *meter;    /* recorder.h; NULL until something is recorded; set under the table's lock */
     struct wpy_thread *next, **link;
     uint8_t head[WPY_HEAD_MEMORY];
     uint8_t small[WPY_SMALL_BODY];
@@ -108,6 +110,9 @@ void wpy_leave(void);
 /* The table's lock, for lists that hang on it. GIL not held. */
 void wpy_table_lock(void);
 void wpy_table_unlock(void);
+
+/* Calls visit() with every thread's record, under the table's lock: it must not wait for the GIL. GIL not held. */
+void wpy_threads_visit(void (*visit)(wpy_thread *thread, void *context), void *context);
 
 /* Requests served and microseconds spent by all threads, past ones included. GIL either. */
 void wpy_threads_total(unsigned long long *requests, unsigned long long *busy_us);

@@ -72,7 +72,7 @@ static int install_mod_wsgi(wpy_interp *interp)
         !wpy_module_set(module, "FileWrapper", wpy_new_ref((PyObject *)interp->file_wrapper_type)) &&
         !wpy_module_set(module, "process_metrics", PyCFunction_New(&process_metrics_method, NULL)) &&
         !wpy_active_init(interp, module) && !wpy_events_init(interp, module) && !wpy_log_handler_init(module) &&
-        !wpy_server_metrics_init(module))
+        !wpy_server_metrics_init(module) && !wpy_request_metrics_init(module))
         result = 0;
     Py_XDECREF(module);
     return result;

@@ -20,6 +20,9 @@ PyObject *wpy_apache_version(void);
 /* mod_wsgi.server_metrics(); see server_metrics.c. GIL held. 0; -1 with an exception. */
 int wpy_server_metrics_init(PyObject *module);
 
+/* mod_wsgi.start_recording_metrics(), request_metrics(); see request_metrics.c. Likewise. */
+int wpy_request_metrics_init(PyObject *module);
+
 /* mod_wsgi.process_metrics(); see metrics.c. */
 PyObject *wpy_process_metrics(PyObject *module, PyObject *unused);
 

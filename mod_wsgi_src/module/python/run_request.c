@@ -14,6 +14,7 @@
 #include "input.h"
 #include "log.h"
 #include "measure.h"
+#include "recorder.h"
 #include "response.h"
 #include "send.h"
 #include "setup.h"
@@ -311,7 +312,9 @@ static void run_application(wpy_call *call, wpy_template *tmpl)
 
 static void finish(wpy_call *call, wpy_outcome outcome, int status, int reason, int64_t started_us)
 {
-    int64_t spent = wio_now_us() - started_us;
+    int64_t now_us = wio_now_us(), spent = now_us - started_us;
+    if (call->measure)
+        wpy_recorder_end(call, now_us);
     atomic_fetch_add_explicit(&call->thread->requests, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&call->thread->busy_us, (unsigned long long)spent, memory_order_relaxed);
     wpy_log_flush_all(call->thread, 0);
@@ -381,6 +384,8 @@ void wpy_run_request(const wpy_request *request, wpy_channel *channel)
     init_call(&call, request, channel, thread);
     thread->call = &call;
     wpy_measure_begin(&call);
+    if (call.measure)
+        wpy_recorder_begin(&call, started_us);
     tmpl = wpy_template_get(thread, request);
     since_us = wpy_measure_now(&call);
     if (tmpl && !wpy_enter(thread, tmpl->interp)) {

@@ -157,6 +157,8 @@ int wpy_start(const wpy_config *config, char *error, size_t size)
     runtime.dumps = !failed && *config->process_group && !PyRun_SimpleString(dump_on_signal);
     PyEval_SaveThread();
     runtime.started = !failed;
+    if (!failed && config->telemetry && !config->service_script)
+        wpy_telemetry_start(config->telemetry);
     return failed ? -1 : 0;
 }
 
@@ -230,6 +232,7 @@ void wpy_stop(const char *reason)
     if (!runtime.started)
         return;
     runtime.started = 0;
+    wpy_telemetry_stop(reason);
     if (runtime.config.python.skip_finalisation)
         return;
     /* Finalising needs a state that belongs to the calling thread. */

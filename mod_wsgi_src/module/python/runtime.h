@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "options.h"
 #include "scoreboard.h"
+#include "telemetry.h"
 
 /* The strings must live as long as Python does. */
 typedef struct wpy_config {
@@ -23,6 +24,7 @@ typedef struct wpy_config {
     int service_script; /* threads=0: the application's signal handlers work, SIGTERM raises SystemExit */
     int apache_version[3];
     const char *apache_description, *apache_build_date, *mpm_name;
+    const wpy_telemetry *telemetry;   /* NULL: none */
     const wpy_scoreboard *scoreboard; /* NULL: applications may not see it */
     /* Lines that belong to no request; any thread, GIL either. */
     void (*log)(void *context, int level, const char *text, size_t len);

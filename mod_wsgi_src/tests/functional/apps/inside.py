@@ -109,6 +109,11 @@ def wait(environ):
     return "over"
 
 
+def sleep(environ):
+    time.sleep(float(environ["QUERY_STRING"]))
+    return "awake"
+
+
 def events(environ):
     told, EVENTS[:] = EVENTS[:], []
     return told
@@ -145,7 +150,7 @@ def timeout(environ):
 
 ANSWERS = {
     function.__name__: function
-    for function in (log_levels, data, wait, events, attributes, call, unsubscribed, read, fail, timeout)
+    for function in (log_levels, data, wait, events, attributes, call, unsubscribed, read, fail, timeout, sleep)
 }
 
 
