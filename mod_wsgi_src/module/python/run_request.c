@@ -35,17 +35,17 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
         wpy_log(1, WPY_LOG_INFO, MWS(2047) "%s '%s' gave up, since the request's body is lost: %s", what, script,
                 blamed);
     } else {
-        int timed_out = PyErr_ExceptionMatches(call->interp->request_timeout);
+        int timed_out = PyErr_ExceptionMatches(call->interp->request_timeout), told = timed_out && call->interrupted;
         if (call->announced)
             wpy_events_exception(call);
         snprintf(intro, sizeof intro, MWS(2041) "request %s: %s '%s' raised an exception:",
                  wpy_active_variable(call->request, "mod_wsgi.request_id"), what, script);
-        if (timed_out) { /* who raised it has told, and where the application stood */
+        if (timed_out)
             status = 504;
+        if (told) /* by who raised it, and where the application stood */
             PyErr_Clear();
-        } else {
+        else
             wpy_log_exception(intro);
-        }
     }
     call->failed = 1;
     call->failure = status;

@@ -19,7 +19,7 @@ static struct {
     wpy_config config;
     int64_t start_us;
     int started;
-    int dumps;            /* SIGUSR2 writes the Python stacks */
+    int dumps;            /* SIGQUIT writes the Python stacks */
     PyThreadState *first; /* of the thread that called wpy_start() */
     pthread_t first_thread;
     _Atomic int64_t load_us; /* a script began to load; -1: one has loaded */
@@ -126,7 +126,7 @@ static int initialise(const wpy_config *settings, const wpy_home *home, char *er
 
 /* Python stacks without the GIL, for dead-locks; and for an operator. */
 static const char dump_on_signal[] = "import faulthandler, signal\n"
-                                     "faulthandler.register(signal.SIGUSR2, file=2, all_threads=True, chain=False)\n"
+                                     "faulthandler.register(signal.SIGQUIT, file=2, all_threads=True, chain=False)\n"
                                      "del faulthandler, signal\n";
 
 int wpy_start(const wpy_config *config, char *error, size_t size)
@@ -338,5 +338,5 @@ void wpy_dump_stacks(void)
     wpy_log(0, WPY_LOG_ERROR, MWS(2056) "the GIL could not be had within %d ms: stacks follow in the main error log",
             STACKS_WAIT_MS);
     if (runtime.dumps)
-        raise(SIGUSR2);
+        raise(SIGQUIT);
 }
