@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from .. import server as package
 from ..server import bundle
+from . import doctor, install, model, operations, plan, preflight, replay, server, settings
 from . import httpd as finder
-from . import install, model, operations, plan, preflight, replay, server, settings
 from .commands import COMMANDS, OPERATIONS, OTHERS, PROGRAM, TAKES_OPTIONS, Layout, overview
 from .errors import ExpressError, UsageError
 from .httpd import Httpd
@@ -110,6 +110,10 @@ def make_parser() -> Parser:
             argument_default=argparse.SUPPRESS,
         )
         _add_table(made)
+        if name == "doctor":
+            made.add_argument(
+                "--lint", metavar="FILE", help="look for known mistakes in this httpd configuration instead"
+            )
         if name == "plan":
             made.add_argument("--json", action="store_true", help="print one JSON object")
     for name, text in OPERATIONS.items():
@@ -161,7 +165,7 @@ def _module() -> Path:
 
 
 def make_model(found: argparse.Namespace, repair: bool) -> model.Model:
-    own = ("command", "entry", "config", "options_file", "json")
+    own = ("command", "entry", "config", "options_file", "json", "lint")
     raw = {key: value for key, value in vars(found).items() if key not in own}
     entries = list(getattr(found, "entry", []) or [])
     for key, read in (("options_file", settings.read_options_file), ("config", settings.read_config)):
@@ -206,6 +210,12 @@ def _plan(found: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(found: argparse.Namespace) -> int:
+    if "lint" in found:
+        return doctor.lint_file(Path(found.lint))
+    return doctor.run(lambda: make_model(found, repair=False))
+
+
 def _install(found: argparse.Namespace) -> int:
     directory = found.modules_directory or _httpd(None).modules_directory
     print(install.module_config(install.install_module(_module(), Path(os.path.abspath(directory)))), end="")
@@ -235,6 +245,8 @@ def run(arguments: Sequence[str]) -> int:
         print(install.module_config(_module()), end="")
     elif found.command == "install-module":
         return _install(found)
+    elif found.command == "doctor":
+        return _doctor(found)
     elif found.command == "replay":
         return replay.run(found.paths, found.url)
     elif found.command == "plan":

@@ -10,6 +10,7 @@ PROGRAM = "mod_wsgi-express"
 TAKES_OPTIONS = {
     "start-server": "Set up a server and run it in the foreground.",
     "setup-server": "Set up a server; its apachectl starts it.",
+    "doctor": "Look for all that would keep a server from working; --lint FILE looks into an httpd configuration.",
     "plan": "Say what setup-server would write and which action follows. Touches nothing.",
 }
 OPERATIONS = {

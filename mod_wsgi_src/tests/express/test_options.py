@@ -367,7 +367,7 @@ def test_wrong_config_file(express, text, expected):
 @pytest.mark.parametrize(
     "command",
     [
-        *("start-server", "setup-server", "plan", "status", "reload", "stop", "logs", "replay"),
+        *("start-server", "setup-server", "doctor", "plan", "status", "reload", "stop", "logs", "replay"),
         *("module-config", "module-location", "install-module"),
     ],
 )
