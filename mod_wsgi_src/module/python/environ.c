@@ -123,7 +123,8 @@ wpy_template *wpy_template_get(wpy_thread *thread, const wpy_request *request)
 
 /* ---- dictionaries; GIL held ---- */
 
-/* Where a key of ours is, may go, or must give way: the first of four slots that is empty or holds it. */
+/* Where a key of ours is, may go, or must give way: the first of four slots that is empty or holds it. Under the guard
+ * of the keys. */
 static PyObject **key_slot(wpy_interp *interp, const char *key, size_t len)
 {
     uint32_t hash = 2166136261u, i;
@@ -142,13 +143,18 @@ static PyObject **key_slot(wpy_interp *interp, const char *key, size_t len)
     return slot;
 }
 
-/* The str of a key, remembered; borrowed, good until the next call. */
+/* The str of a key, remembered; new reference. */
 static PyObject *key_object(wpy_interp *interp, const char *key, size_t len)
 {
-    PyObject **slot = key_slot(interp, key, len);
+    PyObject **slot, *object;
+    WPY_GIL_MUTEX_LOCK(&interp->keys_mutex);
+    slot = key_slot(interp, key, len);
     if (!*slot)
         *slot = PyUnicode_DecodeLatin1(key, (Py_ssize_t)len, NULL);
-    return *slot;
+    object = *slot;
+    Py_XINCREF(object);
+    WPY_GIL_MUTEX_UNLOCK(&interp->keys_mutex);
+    return object;
 }
 
 int wpy_environ_intern(wpy_interp *interp, const char *key)
@@ -171,6 +177,7 @@ static int put_pair(wpy_interp *interp, PyObject *environ, const wio_pair *pair)
         return -1;
     key = key_object(interp, pair->key, pair->key_len);
     result = key ? PyDict_SetItem(environ, key, value) : -1;
+    Py_XDECREF(key);
     Py_DECREF(value);
     return result;
 }

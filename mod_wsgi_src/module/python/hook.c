@@ -181,8 +181,8 @@ static int ask_all(const wpy_hook *hook, wpy_target *target, const wpy_question 
     if (hook->request_rec)
         request = wpy_request_rec_new(hook->request_rec);
     if (self && (request || !hook->request_rec) && !wpy_target_load(target, hook->script_mtime_us)) {
-        globals = wpy_new_ref(target->globals);
-        environ = new_environ(hook, target->interp, self, request);
+        globals = wpy_target_globals(target);
+        environ = globals ? new_environ(hook, target->interp, self, request) : NULL;
         failed = environ ? 0 : -1;
     }
     for (int i = 0; i < count && !failed; i++)

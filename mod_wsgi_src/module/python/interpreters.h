@@ -54,6 +54,7 @@ typedef struct wpy_interp {
     PyTypeObject *reader_type, *random_type, *raw_file_type; /* io.BufferedReader, BufferedRandom, FileIO */
     wpy_names names;
     PyObject *keys[WPY_KEYS]; /* environ keys seen before */
+    wpy_gil_mutex keys_mutex;
 } wpy_interp;
 
 /* What a request costs; measure.h. Microseconds, bytes and how often. */

@@ -217,11 +217,14 @@ static void close_body(wpy_call *call, PyObject *body, const char *script)
  * does no harm. */
 static int wants_reload(const wpy_template *tmpl)
 {
-    PyObject *function = PyDict_GetItemString(tmpl->target->globals, "reload_required"), *resource, *result = NULL;
+    PyObject *globals = wpy_target_globals(tmpl->target), *function = NULL, *resource, *result = NULL;
     int wanted;
+    if (globals)
+        function = PyDict_GetItemString(globals, "reload_required");
+    Py_XINCREF(function);
+    Py_XDECREF(globals);
     if (!function)
         return 0;
-    Py_INCREF(function);
     if ((resource = PyUnicode_DecodeFSDefault(tmpl->resource)))
         result = PyObject_CallOneArg(function, resource);
     wanted = result ? PyObject_IsTrue(result) : -1;
@@ -241,7 +244,7 @@ static int load_script(wpy_call *call, wpy_template *tmpl)
     const wpy_config *config = wpy_runtime_config();
     int embedded = !config->process_group || !*config->process_group;
     int64_t mtime_us = embedded && tmpl->reloading ? call->request->script_mtime_us : 0;
-    int was_loaded = tmpl->target->globals != NULL;
+    int was_loaded = atomic_load_explicit(&tmpl->target->mtime_us, memory_order_relaxed) != 0;
     if (wpy_template_build(call, tmpl) || wpy_target_load(tmpl->target, mtime_us))
         return -1;
     if (tmpl->resource && tmpl->reloading && was_loaded && wants_reload(tmpl))
@@ -257,10 +260,10 @@ static PyObject *find_callable(wpy_call *call, wpy_template *tmpl)
         fail(call, 500, "loading the script", tmpl->target->path);
         return NULL;
     }
-    globals = wpy_new_ref(tmpl->target->globals);
-    callable = PyDict_GetItemWithError(globals, tmpl->callable);
+    globals = wpy_target_globals(tmpl->target);
+    callable = globals ? PyDict_GetItemWithError(globals, tmpl->callable) : NULL;
     Py_XINCREF(callable);
-    Py_DECREF(globals);
+    Py_XDECREF(globals);
     if (!callable) {
         PyErr_Clear();
         wpy_log(1, WPY_LOG_ERROR, MWS(2043) "the script '%s' defines no '%s'", tmpl->target->path, tmpl->callable_name);

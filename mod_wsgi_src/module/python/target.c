@@ -94,6 +94,8 @@ static char *read_file(const char *path, size_t *size, int64_t *mtime_us)
         text[have] = '\0';
         *size = have;
         *mtime_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000;
+        if (!*mtime_us) /* as archives are unpacked for builds that can be repeated; 0 means: not loaded */
+            *mtime_us = 1;
     }
     return text;
 }
@@ -179,6 +181,26 @@ static void forget_module(PyObject *name)
     wpy_put_exception(error);
 }
 
+static void set_globals(wpy_target *target, PyObject *globals)
+{
+    PyObject *old;
+    WPY_GIL_MUTEX_LOCK(&target->guard);
+    old = target->globals;
+    target->globals = globals;
+    WPY_GIL_MUTEX_UNLOCK(&target->guard);
+    Py_XDECREF(old);
+}
+
+PyObject *wpy_target_globals(wpy_target *target)
+{
+    PyObject *globals;
+    WPY_GIL_MUTEX_LOCK(&target->guard);
+    globals = target->globals;
+    Py_XINCREF(globals);
+    WPY_GIL_MUTEX_UNLOCK(&target->guard);
+    return globals;
+}
+
 static int execute(wpy_target *target)
 {
     PyObject *file = PyUnicode_DecodeFSDefault(target->path);
@@ -190,7 +212,7 @@ static int execute(wpy_target *target)
         Py_INCREF(globals);
         result = PyEval_EvalCode(PyTuple_GET_ITEM(code, 0), globals, globals);
         if (result) {
-            Py_XSETREF(target->globals, wpy_new_ref(globals));
+            set_globals(target, wpy_new_ref(globals));
             atomic_store(&target->mtime_us, PyLong_AsLongLong(PyTuple_GET_ITEM(code, 1)));
         } else {
             forget_module(name);
@@ -198,7 +220,7 @@ static int execute(wpy_target *target)
         Py_DECREF(globals);
     }
     if (!result) {
-        Py_CLEAR(target->globals);
+        set_globals(target, NULL);
         atomic_store(&target->mtime_us, 0);
     }
     Py_XDECREF(code);
@@ -210,7 +232,8 @@ static int execute(wpy_target *target)
 
 static int is_loaded(const wpy_target *target, int64_t mtime_us)
 {
-    return target->globals && (!mtime_us || atomic_load_explicit(&target->mtime_us, memory_order_relaxed) == mtime_us);
+    int64_t loaded_us = atomic_load_explicit(&target->mtime_us, memory_order_acquire);
+    return loaded_us && (!mtime_us || loaded_us == mtime_us);
 }
 
 static int load(wpy_target *target, int64_t mtime_us, int again)

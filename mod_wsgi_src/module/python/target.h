@@ -10,7 +10,8 @@ struct wpy_target {
     wpy_interp *interp;
     char *path;
     atomic_llong mtime_us; /* of the file that was executed; 0: nothing is loaded */
-    PyObject *globals;     /* the module's dictionary, or NULL; under the GIL */
+    PyObject *globals;     /* the module's dictionary, or NULL; under the GIL and guard */
+    wpy_gil_mutex guard;
 };
 
 /* The record for a script in an interpreter, made when there is none. NULL out of memory. GIL not held. */
@@ -25,6 +26,10 @@ int wpy_target_load(wpy_target *target, int64_t mtime_us);
 
 /* Loads the script again, whatever its file's time. The same. */
 int wpy_target_reload(wpy_target *target);
+
+/* The dictionary of the loaded module, a new reference; NULL: nothing is loaded, or no longer, since another thread
+ * failed to load it again. GIL held with a state of target->interp. */
+PyObject *wpy_target_globals(wpy_target *target);
 
 /* Drops all targets of an interpreter that ends. GIL held with one of its states. */
 void wpy_target_free_all(wpy_interp *interp);

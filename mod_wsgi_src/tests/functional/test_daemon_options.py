@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 from pathlib import Path
 from typing import Any, Callable
 
@@ -207,3 +208,40 @@ def test_a_service_takes_no_requests(httpd: Make) -> None:
     server.conf.write_text(text + "WSGIProcessGroup s\n")
     server.graceful()
     assert server.get("/hello").status in (500, 503)
+
+
+def test_B16_what_an_application_changes_about_its_process_stays_there(httpd: Make) -> None:
+    """Locale, directory, umask, time zone and variables: another group keeps its own, so does Apache, and so does the
+    next process of the same group."""
+    server = httpd(
+        "WSGIDaemonProcess loud threads=1 home={data} umask=0022 locale=C.UTF-8\n"
+        "WSGIDaemonProcess quiet threads=1 home={data} umask=0027 locale=C.UTF-8\n"
+        "WSGIApplicationGroup %{GLOBAL}\n"
+        "WSGIScriptAlias /loud {apps}/surroundings.py process-group=loud\n"
+        "WSGIScriptAlias /quiet {apps}/surroundings.py process-group=quiet\n"
+        "WSGIScriptAlias /embedded {apps}/surroundings.py process-group=%{GLOBAL}\n",
+        env={"TZ": "UTC"},
+    )
+
+    def seen(path: str) -> dict[str, Any]:
+        response = server.get(path)
+        assert response.status == 200, server.log()[-3000:]
+        return json.loads(response.body)
+
+    before = {path: seen(path) for path in ("/loud", "/quiet", "/embedded")}
+    assert (before["/loud"]["umask"], before["/quiet"]["umask"]) == (0o022, 0o027)
+    changed = seen("/loud/change")
+    assert {**changed, "pid": 0} == {
+        "pid": 0,
+        "directory": "/",
+        "umask": 0o077,
+        "offset": 19800,
+        "mark": "changed",
+        "locale": "C",
+    }
+    assert seen("/loud") == changed
+    assert seen("/quiet") == before["/quiet"]
+    assert seen("/embedded") == before["/embedded"]
+    os.kill(before["/loud"]["pid"], signal.SIGUSR1)
+    until(lambda: seen("/loud")["pid"] != before["/loud"]["pid"], "another process serves")
+    assert {**seen("/loud"), "pid": 0} == {**before["/loud"], "pid": 0}
