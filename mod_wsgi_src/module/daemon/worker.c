@@ -154,7 +154,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
 static void serve(wdm_worker *worker, int fd)
 {
     wdm_process *process = worker->process;
-    wpy_request request;
+    wpy_request request = {0};
     int state = wdm_connections_claim(process, fd), keep = 0, counted = 1;
 
     if (!state)
