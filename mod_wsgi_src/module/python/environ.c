@@ -123,14 +123,28 @@ wpy_template *wpy_template_get(wpy_thread *thread, const wpy_request *request)
 
 /* ---- dictionaries; GIL held ---- */
 
+/* Of the length and both ends: what differs between header names stands there. */
+static uint32_t hash_of(const char *key, size_t len)
+{
+    const uint64_t odd = 0x9E3779B97F4A7C15u;
+    uint64_t head = 0, tail = 0, hash;
+    if (len >= sizeof head) {
+        memcpy(&head, key, sizeof head);
+        memcpy(&tail, key + len - sizeof tail, sizeof tail);
+    } else {
+        memcpy(&head, key, len);
+    }
+    hash = (head ^ len) * odd;
+    hash = (hash ^ hash >> 32 ^ tail) * odd;
+    return (uint32_t)(hash >> 32 ^ hash >> 54);
+}
+
 /* Where a key of ours is, may go, or must give way: the first of four slots that is empty or holds it. Under the guard
  * of the keys. */
 static PyObject **key_slot(wpy_interp *interp, const char *key, size_t len)
 {
-    uint32_t hash = 2166136261u, i;
+    uint32_t hash = hash_of(key, len), i;
     PyObject **slot;
-    for (i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)key[i]) * 16777619u;
     for (i = 0; i < 4; i++) {
         slot = &interp->keys[(hash + i) & (WPY_KEYS - 1)];
         if (!*slot)
