@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is measured: builds each module and writes the httpd configuration that all of them share."""
+"""Who is measured: builds each module, installs the peers, and writes the httpd configuration that all share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 REFERENCE = "mod_wsgi==6.1.1"
+PEERS = ("uwsgi==2.0.31", "gunicorn==27.0.1")
 PYTHON = "/usr/bin/python3"
 NEEDED = ("mpm_event", "authz_core", "alias")
+FILE_SIZE = 256 * 1024
+CHILD_THREADS = 40
 
 # More threads a child than connections: event closes kept-alive connections when its threads run out.
 BASE = """\
@@ -31,7 +34,7 @@ Mutex pthread
 {user}
 StartServers 2
 ServerLimit 2
-ThreadsPerChild 40
+ThreadsPerChild {threads}
 MaxRequestWorkers 80
 MinSpareThreads 1
 MaxSpareThreads 80
@@ -61,16 +64,25 @@ FLOOR = """\
 LoadModule floor_module "{module}"
 SetHandler floor
 """
+PROXY = """\
+LoadModule proxy_module "{libexec}/mod_proxy.so"
+LoadModule {scheme}_module "{libexec}/mod_{scheme}.so"
+ProxyPass "/" "unix:{root}/peer/socket|{url}"
+"""
+UWSGI = PROXY.replace("{scheme}", "proxy_uwsgi").replace("{url}", "uwsgi://localhost/")
+GUNICORN = PROXY.replace("{scheme}", "proxy_http").replace("{url}", "http://localhost/")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One module with its configuration; `mode` says which row of the reference its ratio is taken against."""
+    """One way to serve the application; `mode` says which row of the reference its ratio is taken against. `peer` is
+    the server behind httpd: a command that serves `script` on the unix socket `socket`."""
 
     name: str
     module: Path
     lines: str
     mode: str
+    peer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,12 +112,17 @@ def run(*command: str, **environment: str) -> str:
     return done.stdout
 
 
-def install(venv: Path, package: str) -> Path:
-    """The Apache module of a package, in a venv of its own with the distribution's Python."""
+def make_venv(venv: Path, *packages: str) -> Path:
+    """A venv with the distribution's Python; its programs."""
     run(PYTHON, "-m", "venv", str(venv))
     run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--upgrade", "pip", "setuptools", "wheel")
-    run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", package)
-    return Path(run(str(venv / "bin/mod_wsgi-express"), "module-location").strip())
+    run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", *packages)
+    return venv / "bin"
+
+
+def install_module(venv: Path, package: str) -> Path:
+    """The Apache module of a package."""
+    return Path(run(str(make_venv(venv, package) / "mod_wsgi-express"), "module-location").strip())
 
 
 def compile_floor(where: Path) -> Path:
@@ -115,41 +132,67 @@ def compile_floor(where: Path) -> Path:
     return where / ".libs/mod_floor.so"
 
 
+def peers(programs: Path) -> list[Contender]:
+    """One process with five threads each, as the daemon groups."""
+    uwsgi = (str(programs / "uwsgi"), "--master", "--processes", "1", "--threads", "5", "--die-on-term")
+    uwsgi += ("--disable-logging", "--listen", "100", "--uwsgi-socket", "{socket}", "--chmod-socket=666")
+    gunicorn = (str(programs / "gunicorn"), "--worker-class", "gthread", "--workers", "1", "--threads", "5")
+    gunicorn += ("--umask", "0", "--bind", "unix:{socket}", "--log-level", "warning", "--pythonpath", "{root}")
+    return [
+        Contender("uwsgi behind httpd", Path(), UWSGI, "daemon", (*uwsgi, "--wsgi-file", "{script}")),
+        Contender("gunicorn behind httpd", Path(), GUNICORN, "daemon", (*gunicorn, "application:application")),
+    ]
+
+
 def build(scratch: Path, say: Callable[[str], None]) -> list[Contender]:
     say("compiling the C handler")
     floor = compile_floor(scratch / "floor")
     say("building our module")
-    ours = install(scratch / "ours", str(BENCH.parent / "mod_wsgi_src"))
+    ours = install_module(scratch / "ours", str(BENCH.parent / "mod_wsgi_src"))
     say(f"building the reference, {REFERENCE}")
-    theirs = install(scratch / "reference", REFERENCE)
+    theirs = install_module(scratch / "reference", REFERENCE)
+    say(f"installing the peers, {' and '.join(PEERS)}")
+    programs = make_venv(scratch / "peers", *PEERS)
     return [
         Contender("C handler", floor, FLOOR, "floor"),
         Contender("reference embedded", theirs, EMBEDDED, "embedded"),
         Contender("ours embedded", ours, EMBEDDED, "embedded"),
         Contender("reference daemon", theirs, DAEMON, "daemon"),
+        *peers(programs),
         Contender("ours daemon", ours, DAEMON, "daemon"),
     ]
 
 
-def user_lines() -> str:
+def server_user() -> str | None:
     """httpd that starts as root must be told whom to become."""
     if os.getuid() != 0:
-        return ""
+        return None
     for name in ("www-data", "nobody"):
         try:
-            account = pwd.getpwnam(name)
+            return pwd.getpwnam(name).pw_name
         except KeyError:
             continue
-        return f"User {name}\nGroup #{account.pw_gid}"
     sys.exit("bench: neither www-data nor nobody is a user here; httpd cannot drop root's rights")
 
 
-def configure(contender: Contender, apache: Apache, root: Path, port: int) -> Path:
+def user_lines() -> str:
+    name = server_user()
+    return f"User {name}\nGroup #{pwd.getpwnam(name).pw_gid}" if name else ""
+
+
+def configure(contender: Contender, apache: Apache, root: Path, port: int) -> tuple[Path, list[str]]:
+    """The configuration file, and the command of the peer, if there is one."""
     root.mkdir()
     root.chmod(0o755)
-    script = Path(shutil.copy(BENCH / "application.py", root / "application.wsgi"))
-    script.chmod(0o644)
-    base = BASE.format(root=root, port=port, modules=apache.load_lines(), user=user_lines())
+    script = Path(shutil.copy(BENCH / "application.py", root / "application.py"))
+    (root / "file.bin").write_bytes(b"x" * FILE_SIZE)
+    for path in (script, root / "file.bin"):
+        path.chmod(0o644)
+    (root / "peer").mkdir()
+    if name := server_user():
+        shutil.chown(root / "peer", name)
+    base = BASE.format(root=root, port=port, modules=apache.load_lines(), user=user_lines(), threads=CHILD_THREADS)
     config = root / "httpd.conf"
-    config.write_text(base + contender.lines.format(root=root, module=contender.module, script=script))
-    return config
+    places = {"root": root, "module": contender.module, "script": script, "libexec": apache.modules}
+    config.write_text(base + contender.lines.format(**places))
+    return config, [part.format(root=root, script=script, socket=root / "peer/socket") for part in contender.peer]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The floor: what a handler in plain C pays for the bench's four requests. No module that runs Python can go below. */
+/* The floor: what a handler in plain C pays for the bench's six requests. No module that runs Python can go below. */
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include <string.h>
@@ -12,6 +12,8 @@
 #include <util_filter.h>
 
 #define MEBIBYTE (1 << 20)
+#define PIECE    1024
+#define PIECES   16
 
 static char large[MEBIBYTE];
 
@@ -59,6 +61,43 @@ static int answer_echo(request_rec *r)
     return answer(r, body, (apr_size_t)have);
 }
 
+/* As an application's generator: each piece goes out before the next one is made. */
+static int answer_pieces(request_rec *r)
+{
+    apr_bucket_brigade *reply = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+
+    ap_set_content_type(r, "text/plain");
+    ap_set_content_length(r, PIECES * PIECE);
+    for (int i = 0; i < PIECES; i++) {
+        APR_BRIGADE_INSERT_TAIL(reply, apr_bucket_transient_create(large, PIECE, reply->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(reply, apr_bucket_flush_create(reply->bucket_alloc));
+        if (ap_pass_brigade(r->output_filters, reply) != APR_SUCCESS)
+            return HTTP_INTERNAL_SERVER_ERROR;
+        apr_brigade_cleanup(reply);
+    }
+    APR_BRIGADE_INSERT_TAIL(reply, apr_bucket_eos_create(reply->bucket_alloc));
+    return ap_pass_brigade(r->output_filters, reply) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* The file next to the configuration, opened for each request as an application does it. */
+static int answer_file(request_rec *r)
+{
+    apr_bucket_brigade *reply = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    const char *name = ap_server_root_relative(r->pool, "file.bin");
+    apr_file_t *file;
+    apr_finfo_t info;
+
+    if (apr_file_open(&file, name, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, r->pool) != APR_SUCCESS ||
+        apr_file_info_get(&info, APR_FINFO_SIZE, file) != APR_SUCCESS)
+        return HTTP_NOT_FOUND;
+    ap_set_content_type(r, "text/plain");
+    ap_set_content_length(r, info.size);
+    apr_bucket *bucket = apr_brigade_insert_file(reply, file, 0, info.size, r->pool);
+    apr_bucket_file_enable_mmap(bucket, 0);
+    APR_BRIGADE_INSERT_TAIL(reply, apr_bucket_eos_create(reply->bucket_alloc));
+    return ap_pass_brigade(r->output_filters, reply) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static int floor_handler(request_rec *r)
 {
     if (r->handler == NULL || strcmp(r->handler, "floor") != 0)
@@ -71,6 +110,10 @@ static int floor_handler(request_rec *r)
         return answer_echo(r);
     if (strcmp(r->uri, "/large") == 0)
         return answer(r, large, sizeof large);
+    if (strcmp(r->uri, "/generator") == 0)
+        return answer_pieces(r);
+    if (strcmp(r->uri, "/file") == 0)
+        return answer_file(r);
     return HTTP_NOT_FOUND;
 }
 

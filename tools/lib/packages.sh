@@ -30,6 +30,6 @@ need_packages() {
 SERVER_PACKAGES="apache2-bin apache2-dev gcc make libc6-dev libssl-dev python3 python3-dev python3-venv curl openssl procps gdb"
 LINT_PACKAGES="shellcheck git"
 FUZZ_PACKAGES="clang"
-BENCH_PACKAGES="wrk"
+BENCH_PACKAGES="wrk strace"
 # netavark and aardvark-dns by name: without recommends podman would take a network that knows no host names.
 IMAGE_PACKAGES="podman runc netavark aardvark-dns iptables mmdebstrap"
