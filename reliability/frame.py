@@ -42,13 +42,14 @@ class Lab:
     servers: list[Httpd] = field(default_factory=list)
 
     @contextmanager
-    def httpd(self, config: str, **options: object) -> Iterator[Httpd]:
+    def httpd(self, config: str, *, start: bool = True, **options: object) -> Iterator[Httpd]:
         """A running server; see harness/server.py for the options. Its end is part of the measurement: a process, a
         socket or a crash that is left over raises AssertionError."""
         server = Httpd(self.module)
         try:
             server.configure(config, **options)  # type: ignore[arg-type]
-            server.start()
+            if start:
+                server.start()
             yield server
         finally:
             server.dispose()

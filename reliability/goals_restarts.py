@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import random
+import signal
 import threading
 import time
+from typing import Callable
 
 from frame import Lab, Outcome, goal
 from harness.client import fetch
+from harness.server import Httpd
 from harness.waiting import until
 from traffic import Tally, traffic
 
@@ -52,6 +58,97 @@ def long_requests(lab: Lab) -> Outcome:
             thread.join()
     whole = statuses.count(200)
     return Outcome(f"{whole} of 20", whole == 20)
+
+
+VERSION = "import os\n\n\ndef application(environ, start_response):\n    body = b'{number}'\n"
+VERSION += "    start_response('200 OK', [('Content-Length', str(len(body)))])\n    return [body]\n"
+REPLACEMENTS = 20_000  # requests for each kind; nightly runs want 50 000
+
+
+def replace_while(lab: Lab, options: str, path: str, config: str, act: Callable[[Httpd, int], None]) -> Outcome:
+    seen: set[int] = set()
+    lines = f"WSGIDaemonProcess app processes=2 threads=8 {options}\nWSGIProcessGroup app\n{config}"
+    with lab.httpd(f"{lines}WSGIApplicationGroup %{{GLOBAL}}\n", start=False) as server:
+        server.app("version.py", VERSION.format(number=0))
+        server.start()
+        end, turn = time.monotonic() + LONGEST, 0
+        with traffic(server.port, path) as tally:
+            while time.monotonic() < end and tally.so_far() < REPLACEMENTS:
+                time.sleep(0.5)
+                seen.update(server.daemon_pids())
+                turn += 1
+                act(server, turn)
+        seen.update(server.daemon_pids())
+    outcome = lost(tally)
+    outcome.value += f", {len(seen)} processes"
+    outcome.ok = outcome.ok and len(seen) >= 4 and tally.answered >= REPLACEMENTS
+    return outcome
+
+
+def nothing(server: Httpd, turn: int) -> None:
+    pass
+
+
+def signalled(server: Httpd, turn: int) -> None:
+    """The verb for a rolling reload."""
+    for pid in server.daemon_pids():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
+
+
+def touched(server: Httpd, turn: int) -> None:
+    server.app("version.py", VERSION.format(number=turn))
+
+
+RESPONSES = 'WSGIScriptAlias / "{apps}/responses.py"\n'
+DEATHS = 'WSGIScriptAlias / "{apps}/deaths.py"\n'
+SCRIPT = 'WSGIScriptAlias / "{apps}/version.py"\n'
+PRELOADED = f'{SCRIPT}WSGIImportScript "{{apps}}/version.py" process-group=app application-group=%{{GLOBAL}}\n'
+KINDS: list[tuple[str, str, str, str, Callable[[Httpd, int], None]]] = [
+    ("maximum-requests", "maximum-requests=1500", "/hello", RESPONSES, nothing),
+    ("restart-interval", "restart-interval=1", "/hello", RESPONSES, nothing),
+    ("memory-soft-limit", "memory-soft-limit=80000000", "/leaks_a_little", DEATHS, nothing),
+    ("SIGUSR1", "", "/hello", RESPONSES, signalled),
+    ("touched script", "", "/", SCRIPT, touched),
+    ("rolling reload, preloaded script", "", "/", PRELOADED + "WSGIScriptReloading Off\n", signalled),
+]
+
+
+def each_kind(kind: str, options: str, path: str, config: str, act: Callable[[Httpd, int], None]) -> None:
+    @goal("R3", f"requests lost by replacement: {kind}", f"0 of >= {REPLACEMENTS}", reference="0")
+    def replaced(lab: Lab) -> Outcome:
+        return replace_while(lab, options, path, config, act)
+
+
+for row in KINDS:
+    each_kind(*row)
+
+
+@goal("R30", "40 cycles of start, random signals, stop: crashes, orphans, files", "0")
+def cycles(lab: Lab) -> Outcome:
+    dice = random.Random()
+    trouble = []
+    server = Httpd(lab.module)
+    lines = "WSGIDaemonProcess app processes=2 threads=2 shutdown-timeout=1\nWSGIProcessGroup app\n"
+    server.configure(f"{lines}WSGIApplicationGroup %{{GLOBAL}}\n{RESPONSES}")
+    try:
+        for turn in range(40):
+            server.start()
+            for _ in range(dice.randrange(4)):
+                time.sleep(dice.random() / 8)
+                pids = sorted(server.daemon_pids() | {manager.pid for manager in server.managers()})
+                victim = dice.choice([*pids, 0])
+                number = dice.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1]) if victim else signal.SIGUSR1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(victim or server.process.pid, number)  # type: ignore[union-attr]
+            time.sleep(dice.random() / 4)
+            try:
+                server.stop(dice.choice([signal.SIGTERM, signal.SIGWINCH]))
+            except AssertionError as error:
+                trouble.append(f"cycle {turn}: {str(error)[:300]}")
+    finally:
+        server.dispose()
+    return Outcome(str(len(trouble)), not trouble, "; ".join(trouble))
 
 
 @goal("R14", "stop of an idle server with daemons", "<= 0.5 s beyond httpd's own", reference="5 s wait reported")

@@ -13,10 +13,11 @@
 #include "limits.h"
 #include "worker.h"
 
-#define SECOND   ((int64_t)1000000)
-#define PROBE_MS 200
-#define PROBES   10  /* in one deadlock-timeout, at most one a second */
-#define ASK_MS   500 /* for the GIL, to interrupt a request */
+#define SECOND    ((int64_t)1000000)
+#define PROBE_MS  200
+#define PROBES    10   /* in one deadlock-timeout, at most one a second */
+#define ASK_MS    500  /* for the GIL, to interrupt a request */
+#define STACKS_MS 2000 /* the same, to read the Python stacks */
 
 static int due(int64_t since_us, int limit_s, int64_t now)
 {
@@ -90,7 +91,7 @@ static int64_t watch_requests(wdm_process *process, int64_t now)
             next = begun + limit;
     }
     if (n)
-        wpy_dump_stacks();
+        wpy_dump_stacks(STACKS_MS);
     if (n && group->interrupt_timeout)
         interrupt_requests(process, ended);
     for (int i = 0; i < process->n_workers; i++)
@@ -98,30 +99,30 @@ static int64_t watch_requests(wdm_process *process, int64_t now)
     return next;
 }
 
-/* A GIL that nobody gets: no request can finish any more, so nothing is lost by ending at once. */
-static void watch_gil(wdm_process *process, int64_t now, int64_t *had_us)
+/* A GIL that nobody gets: no request can finish any more, so nothing is lost by ending at once. Returns when to look
+ * again at the latest. */
+static int64_t watch_gil(wdm_process *process, int64_t now, int64_t next, int64_t *had_us)
 {
     const wdm_group *group = process->group;
+    int64_t limit = group->deadlock_timeout * SECOND;
 
-    if (!group->deadlock_timeout || (now - *had_us) * PROBES < group->deadlock_timeout * SECOND)
-        return;
+    if (!limit || (now - *had_us) * PROBES < limit)
+        return next;
     if (wpy_probe_gil(PROBE_MS) == 0 || *had_us == 0) {
         *had_us = now;
-        return;
+        return next;
     }
-    if (!due(*had_us, group->deadlock_timeout, now))
-        return;
+    if (now - *had_us < limit)
+        return *had_us + limit < next ? *had_us + limit : next;
     wdm_log(process->config, group->vhost, WPY_LOG_CRIT,
             MWS(3022) "daemon process %ld of group '%s': no thread could take the GIL for deadlock-timeout=%d s: it "
-                      "ends; the Python "
-                      "stacks follow",
+                      "ends; the Python stacks follow",
             (long)getpid(), group->name, group->deadlock_timeout);
-    wpy_dump_stacks();
+    wpy_dump_stacks(0);
     atomic_store(&process->reason, WIO_EXIT_DEADLOCK);
     wdm_process_exit(process);
 }
 
-/* Scripts to load at the start count from there, others from the request that wants the first of them. */
 static void watch_start(wdm_process *process, int64_t since_us, int64_t now)
 {
     const wdm_group *group = process->group;
@@ -187,11 +188,11 @@ static void *watch(void *argument)
             watch_idleness(process, now);
             wdm_watch_limits(process, now);
             watch_start(process, wpy_load_pending_us(), now);
-            watch_gil(process, now, &gil_us);
+            next_us = watch_gil(process, now, next_us, &gil_us);
             break;
         case WDM_DRAINING:
             next_us = watch_requests(process, now);
-            watch_gil(process, now, &gil_us);
+            next_us = watch_gil(process, now, next_us, &gil_us);
             break;
         case WDM_ENDING: /* Python goes away: hands off */
             break;

@@ -368,6 +368,8 @@ static _Noreturn void finish(wdm_process *process)
         atomic_store(&process->exit_at_us, from_now(process->group->shutdown_timeout));
     wio_ready_wake(process->ready);
     if (busy > 0 || wdm_workers_join(process) < 0) {
+        if (busy > 0)
+            atomic_store(&process->reason, WIO_EXIT_OVERDUE);
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
                 MWS(3033) "daemon process %ld of group '%s' ends without Python's shutdown: a request still runs",
                 (long)getpid(), process->group->name);

@@ -69,6 +69,9 @@ void wdm_describe_exit(uint32_t reason, uint32_t detail, char *text, size_t size
     case WIO_EXIT_MEMORY:
         snprintf(text, size, "reached memory-soft-limit");
         break;
+    case WIO_EXIT_OVERDUE:
+        snprintf(text, size, "was to end, and graceful-timeout and shutdown-timeout are over");
+        break;
     case WIO_EXIT_START_FAILED:
         snprintf(text, size, "could not start");
         break;

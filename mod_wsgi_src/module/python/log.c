@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
+#include "active.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 8000  /* longer lines are split: httpd cuts a record at about 8 KiB */
+#define LINE_MAX_BYTES 8000 /* longer lines are split: httpd cuts a record at about 8 KiB */
+#define CODE_LENGTH    (sizeof "MWS1234: " - 1)
 #define KEEP_BYTES     65536 /* a buffer that grew beyond this is given back */
 
 static struct {
@@ -94,6 +96,24 @@ void wpy_log_text(int held, int level, const char *text, size_t len)
     put_text(wpy_thread_self(), held, level, text, len);
 }
 
+/* Messages with a code tell which request they are about, as httpd's own log id has it. `text` has room for `size`. */
+static void name_request(char *text, size_t len, size_t size)
+{
+    const wpy_thread *thread = wpy_thread_self();
+    const wpy_call *call = thread ? thread->call : NULL;
+    char name[80];
+    size_t added;
+    if (!call || !call->request || len < CODE_LENGTH || strncmp(text, "MWS", 3))
+        return;
+    snprintf(name, sizeof name, "request %s: ", wpy_active_variable(call->request, "mod_wsgi.request_id"));
+    added = strlen(name);
+    if (len + added >= size)
+        len = size - added - 1;
+    memmove(text + CODE_LENGTH + added, text + CODE_LENGTH, len - CODE_LENGTH);
+    memcpy(text + CODE_LENGTH, name, added);
+    text[len + added] = 0;
+}
+
 void wpy_log(int held, int level, const char *format, ...)
 {
     char text[2048];
@@ -104,7 +124,8 @@ void wpy_log(int held, int level, const char *format, ...)
     va_end(args);
     if (len < 0)
         return;
-    wpy_log_text(held, level, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    name_request(text, strlen(text), sizeof text);
+    wpy_log_text(held, level, text, strlen(text));
 }
 
 /* Joins the list of str that a function of `traceback` returned (or NULL) and logs it. Takes the list over. */

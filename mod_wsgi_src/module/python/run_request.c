@@ -38,8 +38,7 @@ static void fail(wpy_call *call, int status, const char *what, const char *scrip
         int timed_out = PyErr_ExceptionMatches(call->interp->request_timeout), told = timed_out && call->interrupted;
         if (call->announced)
             wpy_events_exception(call);
-        snprintf(intro, sizeof intro, MWS(2041) "request %s: %s '%s' raised an exception:",
-                 wpy_active_variable(call->request, "mod_wsgi.request_id"), what, script);
+        snprintf(intro, sizeof intro, MWS(2041) "%s '%s' raised an exception:", what, script);
         if (timed_out)
             status = 504;
         if (told) /* by who raised it, and where the application stood */

@@ -328,15 +328,13 @@ static void log_stacks(void)
     Py_XDECREF(scope);
 }
 
-#define STACKS_WAIT_MS 2000
-
-void wpy_dump_stacks(void)
+void wpy_dump_stacks(int timeout_ms)
 {
     static void (*stacks)(void) = log_stacks;
-    if (!with_gil(&stacks, STACKS_WAIT_MS))
+    if (!with_gil(&stacks, timeout_ms))
         return;
     wpy_log(0, WPY_LOG_ERROR, MWS(2056) "the GIL could not be had within %d ms: stacks follow in the main error log",
-            STACKS_WAIT_MS);
+            timeout_ms);
     if (runtime.dumps)
         raise(SIGQUIT);
 }

@@ -63,8 +63,9 @@ int wpy_interrupt(const wpy_channel *channel, uint64_t id, int timeout_ms);
 /* Tells those who subscribed to signals. Returns at once; GIL not held. */
 void wpy_signal(int number);
 
-/* Writes the Python stacks of all threads to the log; for timeouts. GIL not held. */
-void wpy_dump_stacks(void);
+/* Writes the Python stacks of all threads to the log; for timeouts. GIL not held: when it cannot be had within
+ * timeout_ms, a daemon writes them without it, to the main error log. */
+void wpy_dump_stacks(int timeout_ms);
 /* 0 when the GIL could be had within timeout_ms, -1 when not: the dead-lock probe. */
 int wpy_probe_gil(int timeout_ms);
 

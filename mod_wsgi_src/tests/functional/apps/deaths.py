@@ -75,6 +75,23 @@ def leaks(environ):
     return "leaked"
 
 
+def leaks_a_little(environ):
+    kept.append(bytes(16 << 10))
+    return "leaked"
+
+
+def lingers(environ):
+    """One byte more in the file `log`, then a while."""
+    with open(argument(environ, "log"), "a") as file:
+        file.write("x")
+    time.sleep(0.5)
+    return str(os.getpid())
+
+
+def exits(environ):
+    os._exit(int(argument(environ, "n")))
+
+
 def uid(environ):
     return str(os.getuid())
 
@@ -107,5 +124,6 @@ def streams(environ):
 def application(environ, start_response):
     name = environ["PATH_INFO"].strip("/") or "pid"
     result = globals()[name](environ)
-    start_response("200 OK", BODY)
+    length = [("Content-Length", str(len(result)))] if isinstance(result, str) else []
+    start_response("200 OK", BODY + length)
     return [result.encode()] if isinstance(result, str) else result

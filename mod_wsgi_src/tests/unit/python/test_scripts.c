@@ -328,7 +328,7 @@ static void stacks(void)
     pthread_create(&thread, NULL, sleep_in_python, NULL);
     while (!strstr(process_log_text(), "in nap_of_the_application") && tries++ < 100) {
         nanosleep(&pause, NULL);
-        wpy_dump_stacks();
+        wpy_dump_stacks(2000);
     }
     pthread_join(thread, NULL);
     CHECK(strstr(process_log_text(), "in nap_of_the_application") && strstr(process_log_text(), "Thread "));
