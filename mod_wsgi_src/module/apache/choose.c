@@ -100,6 +100,18 @@ static const char *first_of(const char *a, const char *b, const char *c)
     return a ? a : b ? b : c;
 }
 
+static int first_flag(int a, int b, int c)
+{
+    return a != WAP_UNSET ? a : b != WAP_UNSET ? b : c;
+}
+
+/* httpd's own CGIPassAuth. */
+static int cgi_pass_auth(const request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    return core->cgi_pass_auth == AP_CGI_PASS_AUTH_ON;
+}
+
 static int check_groups(const wap_target *target)
 {
     return target->process_group && target->application_group ? OK : HTTP_MISDIRECTED_REQUEST;
@@ -113,7 +125,7 @@ int wap_choose_target(request_rec *r, const wap_target_options *options, wap_tar
     target->application_group =
         expand_group(r, first_of(options->application_group, settings->application_group, "%{RESOURCE}"), target);
     target->pass_authorization =
-        options->pass_authorization != WAP_UNSET ? options->pass_authorization : settings->pass_authorization == 1;
+        first_flag(options->pass_authorization, settings->pass_authorization, cgi_pass_auth(r));
     return check_groups(target);
 }
 

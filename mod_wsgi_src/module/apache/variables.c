@@ -137,9 +137,14 @@ static int put_environment(request_rec *r, wio_buf *buf)
     return failed;
 }
 
-/* The second word of the request line: what the client asked for, before anybody rewrote it. */
+/* The second word of the request line: what the client asked for, before anybody rewrote it; but for httpd's own
+ * CGIVar REQUEST_URI current-uri. */
 static int put_request_uri(request_rec *r, wio_buf *buf)
 {
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *rule = core->cgi_var_rules ? apr_hash_get(core->cgi_var_rules, "REQUEST_URI", APR_HASH_KEY_STRING) : "";
+    if (rule && !ap_cstr_casecmp(rule, "current-uri"))
+        return PUT(buf, "REQUEST_URI", r->uri);
     const char *line = r->the_request ? r->the_request : "";
     const char *begin = line + strcspn(line, " ");
     begin += strspn(begin, " ");

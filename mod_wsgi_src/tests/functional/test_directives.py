@@ -504,6 +504,21 @@ def test_case_sensitivity_off(serve: Make) -> None:
 # --- requests ---
 
 
+def test_directives_of_httpd_about_variables(serve: Make) -> None:
+    """CGIPassAuth and CGIVar hold for applications as for CGI scripts."""
+    server = serve(
+        "environment.py",
+        "<Location /pass>\nCGIPassAuth On\nCGIVar REQUEST_URI current-uri\n</Location>\n"
+        "<Location /pass/not>\nWSGIPassAuthorization Off\nCGIVar REQUEST_URI original-uri\n</Location>\n",
+    )
+    fields = [("Authorization", "Basic eDp5")]
+    seen = {path: json.loads(server.get(path, fields).body)["environ"] for path in ("/no?q", "/pass?q", "/pass/not?q")}
+    assert "HTTP_AUTHORIZATION" not in seen["/no?q"]
+    assert seen["/pass?q"]["HTTP_AUTHORIZATION"][1] == "Basic eDp5"
+    assert "HTTP_AUTHORIZATION" not in seen["/pass/not?q"]
+    assert [environ["REQUEST_URI"][1] for environ in seen.values()] == ["/no?q", "/pass", "/pass/not?q"]
+
+
 @pytest.mark.parametrize(("value", "seen"), [("Off", "HEAD"), ("On", "GET"), ("Auto", "HEAD")])
 def test_map_head_to_get(serve: Make, value: str, seen: str) -> None:
     server = serve("method.py", f"WSGIMapHEADToGET {value}\n", start=False)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 from harness.client import Response
+from harness.protocols import tls, tls_connect
 from harness.server import Httpd
 
 Make = Callable[..., Httpd]
@@ -302,6 +303,19 @@ def test_scripts_are_loaded_again_when_they_change(httpd: Make) -> None:
     assert server.get("/hello").status == 500
 
 
+def test_scripts_stay_when_reloading_is_off(httpd: Make) -> None:
+    server = httpd(
+        "WSGIScriptReloading Off\nWSGIScriptAlias / {apps}/responses.py\n"
+        "<Location />\nWSGIAccessScript {apps}/door.py\n</Location>\n",
+        start=False,
+    )
+    server.app("door.py", "def allow_access(environ, host):\n    return False\n")
+    server.start()
+    assert server.get("/hello").status == 403
+    server.app("door.py", "def allow_access(environ, host):\n    return True\n# longer\n")
+    assert server.get("/hello").status == 403
+
+
 def test_hooks_in_htaccess(httpd: Make) -> None:
     """AllowOverride AuthConfig is enough, and Python starts when the first of them is met."""
     server = httpd(
@@ -331,6 +345,28 @@ def test_the_client_behind_a_trusted_proxy_is_who_asks(httpd: Make) -> None:
     environ, host, *_ = noted(server, "ACCESS", mark)
     assert (host, environ["REMOTE_ADDR"]) == ("203.0.113.5", "203.0.113.5")
     assert "HTTP_X_REAL_IP" not in environ
+
+
+def test_what_mod_ssl_knows(httpd: Make) -> None:
+    """mod_ssl.is_https() and mod_ssl.var_lookup() tell a connection with TLS from one without."""
+    server = httpd(start=False)
+    port, lines = tls(server)
+    server.app("hooks.py", SCRIPT)
+    server.configure(
+        "WSGIScriptAlias / {apps}/environment.py\n<Location />\nWSGIAccessScript {apps}/hooks.py\n</Location>\n" + lines
+    )
+    server.start()
+    mark = len(server.log())
+    assert json.loads(server.get("/").body)["environ"]["wsgi.url_scheme"][1] == "http"
+    assert noted(server, "ACCESS", mark)[2:] == [0, ""]
+
+    mark = len(server.log())
+    with tls_connect(port) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["environ"]["wsgi.url_scheme"][1] == "https"
+    https, protocol = noted(server, "ACCESS", mark)[2:]
+    assert (https, protocol[:5]) == (1, "TLSv1")
 
 
 CAPSULE = """
