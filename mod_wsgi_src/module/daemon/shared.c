@@ -54,6 +54,9 @@ void wdm_describe_exit(uint32_t reason, uint32_t detail, char *text, size_t size
     case WIO_EXIT_SIGNAL:
         snprintf(text, size, "was killed by signal %u", detail);
         break;
+    case WIO_EXIT_SHORTAGE:
+        snprintf(text, size, "was killed by signal 9, since the memory limit of its cgroup was reached");
+        break;
     case WIO_EXIT_CODE:
         snprintf(text, size, "exited with code %u", detail);
         break;

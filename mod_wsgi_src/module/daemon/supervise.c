@@ -13,6 +13,7 @@
 #include "../python/channel.h"
 #include "../transport/sockets.h"
 #include "process.h"
+#include "shortage.h"
 
 #define SECOND          ((int64_t)1000000)
 #define QUICK_LIFE      (2 * SECOND)
@@ -217,11 +218,20 @@ static void hear_last_words(wdm_daemon *daemon)
             daemon->reason = (uint8_t)word & ~(uint32_t)WDM_ENDS;
 }
 
-static void split_status(int status, const wdm_daemon *daemon, uint32_t *reason, uint32_t *detail)
+/* Whether the kernel took the process for its memory, which only a counter tells. */
+static int was_short_of_memory(wdm_table *table, int number)
+{
+    long kills = number == SIGKILL ? wdm_memory_kills() : table->memory_kills, before = table->memory_kills;
+
+    table->memory_kills = kills;
+    return kills > before;
+}
+
+static void split_status(wdm_table *table, int status, const wdm_daemon *daemon, uint32_t *reason, uint32_t *detail)
 {
     *detail = 0;
     if (WIFSIGNALED(status)) {
-        *reason = WIO_EXIT_SIGNAL;
+        *reason = was_short_of_memory(table, WTERMSIG(status)) ? WIO_EXIT_SHORTAGE : WIO_EXIT_SIGNAL;
         *detail = (uint32_t)WTERMSIG(status);
     } else if (daemon->reason) {
         *reason = daemon->reason;
@@ -236,8 +246,9 @@ static void record_death(wdm_table *table, const wdm_daemon *daemon, uint32_t re
     const wdm_group *group = group_of(table, daemon->group);
     wio_process *record = record_of(table, daemon);
     /* A request that went down with it has its own error line, and a daemon that could say more has done so. */
-    int level =
-        (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_CODE) && !table->ending ? WPY_LOG_WARNING : WPY_LOG_INFO;
+    int level = (reason == WIO_EXIT_SIGNAL || reason == WIO_EXIT_SHORTAGE || reason == WIO_EXIT_CODE) && !table->ending
+                    ? WPY_LOG_WARNING
+                    : WPY_LOG_INFO;
     char why[80];
 
     if (table->generation->shelves[daemon->group])
@@ -324,7 +335,7 @@ void wdm_table_reap(wdm_table *table)
         hear_last_words(&daemon);
         if (daemon.control >= 0)
             close(daemon.control);
-        split_status(status, &daemon, &reason, &detail);
+        split_status(table, status, &daemon, &reason, &detail);
         record_death(table, &daemon, reason, detail);
         count_death(table, &daemon, reason);
         settle(table, daemon.group, daemon.seat);
@@ -337,7 +348,7 @@ int wdm_table_init(wdm_table *table, wdm_generation *generation, const wdm_title
 {
     const wdm_config *config = generation->config;
 
-    *table = (wdm_table){.generation = generation, .title = title};
+    *table = (wdm_table){.generation = generation, .title = title, .memory_kills = wdm_memory_kills()};
     table->plans = calloc((size_t)config->n_groups, sizeof *table->plans);
     if (!table->plans)
         return -1;

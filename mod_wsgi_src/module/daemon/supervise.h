@@ -44,7 +44,8 @@ typedef struct wdm_table {
     int count, room;
     pid_t *strays; /* process groups of daemons that are gone, in which an application's own processes live on */
     int n_strays;
-    wdm_plan **plans; /* by group and seat */
+    wdm_plan **plans;  /* by group and seat */
+    long memory_kills; /* of the kernel, as last looked at: shortage.h */
     int ending;
     int changed; /* since the list of daemons was last written; see roster.h */
 } wdm_table;

@@ -39,6 +39,7 @@ enum wio_exit_reason {
     WIO_EXIT_AGE,
     WIO_EXIT_CPU_TIME,
     WIO_EXIT_MEMORY,
+    WIO_EXIT_SHORTAGE, /* killed by the kernel, which had no memory for it */
     WIO_EXIT_OVERDUE,
     WIO_EXIT_START_FAILED
 };

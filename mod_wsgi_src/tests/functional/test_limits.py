@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -44,6 +48,50 @@ def test_A6_B12_memory_limits(httpd: Make, option: str) -> None:
     assert tell(server, "/limited/allocates/100") == str(100 * MIB)
     assert tell(server, "/limited/pid") == before
     assert tell(server, "/other/allocates/1200") == str(1200 * MIB)
+
+
+@pytest.fixture
+def memory_group() -> Iterator[Path]:
+    """A control group with 400 MiB of memory and no swap, of the first or the second version."""
+    name = f"wsgi-test-{uuid.uuid4().hex}"
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    places = {line.split(":")[1]: line.split(":")[2] for line in lines}
+    first = "memory" in places
+    top = Path(f"/sys/fs/cgroup/memory{places['memory']}" if first else f"/sys/fs/cgroup{places['']}")
+    group = top / name
+    try:
+        group.mkdir()
+        names = ("limit_in_bytes", "memsw.limit_in_bytes") if first else ("max", "swap.max")
+        (group / f"memory.{names[0]}").write_text(str(400 * MIB))
+        if (swap := group / f"memory.{names[1]}").exists():
+            swap.write_text(str(400 * MIB) if first else "0")
+    except OSError as error:
+        if group.exists():
+            group.rmdir()
+        pytest.skip(f"no control group for memory can be made here: {error}")
+    yield group
+    until(lambda: not (group / "cgroup.procs").read_text(), "nobody is left in the control group")
+    group.rmdir()
+
+
+def test_A6_killed_by_the_kernel_for_its_memory(httpd: Make, memory_group: Path) -> None:
+    """The client gets 502, one line tells the reason, and another process serves."""
+    server = httpd(
+        "WSGIDaemonProcess d threads=2\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
+        "WSGIScriptAlias / {apps}/limits.py\n",
+        start=False,
+    )
+    command = server.command
+    entering = f'echo $$ > {memory_group}/cgroup.procs; exec "$@"'
+    server.command = lambda *arguments: ["sh", "-c", entering, "sh", *command(*arguments)]  # type: ignore[method-assign]
+    server.start()
+    before = tell(server, "/pid")
+    assert server.get("/keeps/1000").status == 502
+    server.wait_log(rf"wsgi:error.* request .*{before}.*was killed by signal 9, since the memory limit of its cgroup")
+    until(lambda: server.get("/pid").status == 200, "another process serves")
+    os.kill(int(tell(server, "/pid")), signal.SIGKILL)
+    server.wait_log(r"was killed by signal 9\n")
+    server.stop()
 
 
 def test_B12_open_files_limit(httpd: Make) -> None:
