@@ -164,7 +164,7 @@ static int try_processes(wap_relay *relay)
         wio_board_leave(pool->board, pool->row, (uint32_t)process);
 
         if (verdict == WAP_ANSWERED || verdict == WAP_ENDED)
-            return relay->status;
+            return wap_relay_conclude(relay);
         if (verdict == WAP_UNAVAILABLE || wap_pools_stopping())
             return unavailable(relay->r, pool, "no process became ready within connect-timeout");
         if (verdict == WAP_REPLAY)

@@ -208,7 +208,7 @@ static int channel_body(wpy_channel *channel, const struct iovec *blocks, int co
 
 static int channel_file(wpy_channel *channel, int fd, off_t offset, off_t length)
 {
-    return wap_reply_file(&of(channel)->reply, fd, 0, offset, length);
+    return wap_reply_file(&of(channel)->reply, fd, offset, length);
 }
 
 static void channel_finish(wpy_channel *channel, wpy_outcome outcome, int status, int reason, uint64_t application_us)

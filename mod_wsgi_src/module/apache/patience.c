@@ -66,7 +66,7 @@ static wap_verdict time_out(wap_relay *relay, const char *what, int64_t us)
                             "flight on process %u)",
                   wap_request_id(relay->r), relay->pool->group->name, what, (int)(us / SECOND),
                   wio_board_inflight(relay->pool->board, relay->conn->process), relay->conn->process);
-    relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_GATEWAY_TIME_OUT;
+    relay->status = relay->reply.started ? wap_relay_cut(relay) : HTTP_GATEWAY_TIME_OUT;
     return WAP_ENDED;
 }
 
@@ -131,6 +131,6 @@ wap_verdict wap_relay_lost(wap_relay *relay)
     ap_log_rerror(APLOG_MARK, wap_pools_stopping() ? APLOG_INFO : APLOG_ERR, 0, relay->r,
                   MWS(4052) "request %s: lost by daemon group '%s' %s: %s", wap_request_id(relay->r),
                   relay->pool->group->name, relay->reply.started ? "during its response" : "before its response", why);
-    relay->status = relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_BAD_GATEWAY;
+    relay->status = relay->reply.started ? wap_relay_cut(relay) : HTTP_BAD_GATEWAY;
     return WAP_ENDED;
 }

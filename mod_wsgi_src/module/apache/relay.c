@@ -35,13 +35,27 @@ static wap_verdict end_with(wap_relay *relay, int status)
     return WAP_ENDED;
 }
 
+int wap_relay_cut(wap_relay *relay)
+{
+    wap_backlog_close(&relay->backlog);
+    return wap_reply_abort(&relay->reply);
+}
+
+int wap_relay_conclude(wap_relay *relay)
+{
+    if (!relay->whole)
+        return relay->status;
+    wap_backlog_close(&relay->backlog);
+    return wap_reply_end(&relay->reply);
+}
+
 /* A frame that makes no sense: both ends are one shared object, so this is a damaged daemon. */
 static wap_verdict nonsense(wap_relay *relay, const char *what)
 {
     wio_board_withdraw(relay->pool->board, relay->conn->word, relay->id);
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, relay->r, MWS(4061) "request %s: daemon group '%s' sent %s",
                   wap_request_id(relay->r), relay->pool->group->name, what);
-    return end_with(relay, relay->reply.started ? wap_reply_abort(&relay->reply) : HTTP_BAD_GATEWAY);
+    return end_with(relay, relay->reply.started ? wap_relay_cut(relay) : HTTP_BAD_GATEWAY);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -126,7 +140,7 @@ static wap_verdict receive(wap_relay *relay)
 
     relay->last_us = wio_now_us(); /* time that the client took does not count */
     for (;;) {
-        int look_only = relay->unflushed && relay->part_left == 0;
+        int look_only = (relay->unflushed && relay->part_left == 0) || wap_backlog_waits(&relay->backlog);
         ssize_t got = wio_recv_fd(conn->fd, conn->memory + relay->end, conn->size - relay->end, &fd,
                                   look_only ? 1 : wap_patience_until(relay));
         if (got > 0) {
@@ -137,10 +151,12 @@ static wap_verdict receive(wap_relay *relay)
         if (got == 0 || errno != ETIMEDOUT)
             return wap_relay_lost(relay);
         if (look_only) {
-            relay->unflushed = 0;
-            if (wap_reply_body(&relay->reply, "", 0, 1) < 0)
-                return end_with(relay, wap_reply_abort(&relay->reply));
-            continue;
+            int state = wap_backlog_serve(&relay->backlog, conn->fd, wap_patience_until(relay));
+            if (state < 0)
+                return end_with(relay, wap_relay_cut(relay));
+            relay->unflushed = state;
+            if (state == 0)
+                continue;
         }
         wap_verdict verdict = wap_patience_ask(relay);
         if (verdict != WAP_GOING_ON)
@@ -219,6 +235,7 @@ static wap_verdict take_response(wap_relay *relay, uint32_t len)
     }
     int status = wap_reply_head(&relay->reply, &head);
     limit_client(relay);
+    wap_backlog_open(&relay->backlog, &relay->reply);
     relay->at += len;
     return status == OK ? WAP_GOING_ON : end_with(relay, status);
 }
@@ -243,6 +260,22 @@ static int give_memory(wap_relay *relay, size_t len)
     return wap_reply_body_owned(&relay->reply, memory, memory + at, len, 0);
 }
 
+/* Whether the daemon's last word is here already, behind the next `skip` bytes. */
+static int ends_here(const wap_relay *relay, size_t skip)
+{
+    wio_frame frame;
+
+    for (size_t at = relay->at + skip; relay->end - at >= WIO_FRAME_SIZE; at += WIO_FRAME_SIZE + frame.len) {
+        if (wio_frame_get(relay->conn->memory + at, 0, &frame) < 0)
+            return 0;
+        if (frame.type == WIO_END || frame.type == WIO_ABORT)
+            return 1;
+        if (frame.len > relay->end - at - WIO_FRAME_SIZE)
+            return 0;
+    }
+    return 0;
+}
+
 /* Carries the rest of a DATA frame as it comes. */
 static wap_verdict carry_data(wap_relay *relay)
 {
@@ -252,15 +285,15 @@ static wap_verdict carry_data(wap_relay *relay)
             return verdict;
 
         size_t here = relay->end - relay->at, len = here < relay->part_left ? here : relay->part_left;
-        int gone;
-        if (len >= LARGE_PART) {
+        int gone, last = len == relay->part_left && ends_here(relay, len);
+        if (len >= LARGE_PART && !wap_backlog_waits(&relay->backlog) && (last || !relay->backlog.bound)) {
             gone = give_memory(relay, len) < 0;
         } else {
-            gone = wap_reply_body(&relay->reply, relay->conn->memory + relay->at, len, 0) < 0;
+            gone = wap_backlog_put(&relay->backlog, relay->conn->memory + relay->at, len, last) < 0;
             relay->at += len;
         }
         if (gone)
-            return end_with(relay, wap_reply_abort(&relay->reply));
+            return end_with(relay, wap_relay_cut(relay));
         relay->part_left -= (uint32_t)len;
         relay->body_bytes += len;
         relay->unflushed = 1;
@@ -282,9 +315,9 @@ static wap_verdict take_lent(wap_relay *relay)
 
     relay->body_bytes += part.length;
     relay->unflushed = 1;
-    int gone = wap_reply_body(&relay->reply, bytes, part.length, 0) < 0;
+    int gone = wap_backlog_put(&relay->backlog, bytes, part.length, ends_here(relay, 0)) < 0;
     wio_shelf_give(shelf, part.slot, relay->id);
-    return gone ? end_with(relay, wap_reply_abort(&relay->reply)) : WAP_GOING_ON;
+    return gone ? end_with(relay, wap_relay_cut(relay)) : WAP_GOING_ON;
 }
 
 static wap_verdict take_file(wap_relay *relay)
@@ -301,9 +334,10 @@ static wap_verdict take_file(wap_relay *relay)
     relay->n_fds--;
     relay->body_bytes += part.length;
     relay->unflushed = 1;
-    if (wap_reply_file(&relay->reply, fd, 1, (apr_off_t)part.offset, (apr_off_t)part.length) < 0)
-        return end_with(relay, wap_reply_abort(&relay->reply));
-    return WAP_GOING_ON;
+    wap_backlog_close(&relay->backlog);
+    int gone = wap_reply_file(&relay->reply, fd, (apr_off_t)part.offset, (apr_off_t)part.length) < 0;
+    close(fd);
+    return gone ? end_with(relay, wap_relay_cut(relay)) : WAP_GOING_ON;
 }
 
 static wap_verdict take_end(wap_relay *relay)
@@ -314,7 +348,7 @@ static wap_verdict take_end(wap_relay *relay)
     relay->at += sizeof end;
     if (end.body_bytes != relay->body_bytes || relay->at != relay->end)
         return nonsense(relay, "a response of another length than it says");
-    relay->status = wap_reply_end(&relay->reply);
+    relay->whole = 1;
     return WAP_ANSWERED;
 }
 
@@ -325,7 +359,7 @@ static wap_verdict take_abort(wap_relay *relay, const wio_frame *frame)
 
     relay->at += frame->len;
     if (relay->reply.started)
-        relay->status = wap_reply_abort(&relay->reply);
+        relay->status = wap_relay_cut(relay);
     else
         relay->status = of_body ? of_body : frame->arg >= 400 && frame->arg < 600 ? frame->arg : HTTP_BAD_GATEWAY;
     return frame->arg == WIO_ABORT_TIMEOUT || frame->arg == HTTP_GATEWAY_TIME_OUT ? WAP_ENDED : WAP_ANSWERED;

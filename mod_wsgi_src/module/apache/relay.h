@@ -4,6 +4,7 @@
 #ifndef WSGI_APACHE_RELAY_H
 #define WSGI_APACHE_RELAY_H
 
+#include "backlog.h"
 #include "pool.h"
 #include "reply.h"
 #include "request.h"
@@ -11,8 +12,8 @@
 /* What became of the attempt. */
 typedef enum wap_verdict {
     WAP_GOING_ON,
-    WAP_ANSWERED,   /* relay->status is what the handler returns; the connection is good for more */
-    WAP_ENDED,      /* relay->status is what the handler returns; the connection must be closed */
+    WAP_ANSWERED,   /* the connection is good for more */
+    WAP_ENDED,      /* the connection must be closed */
     WAP_REPLAY,     /* no application has seen the request: another process may have it */
     WAP_REFUSED,    /* the connection was no good from the start, else as WAP_REPLAY */
     WAP_UNAVAILABLE /* withdrawn: no process became ready in time */
@@ -34,6 +35,8 @@ typedef struct wap_relay {
     uint64_t body_bytes;         /* of the response */
     int64_t request_left;        /* of the request body; -1 unknown */
     wap_reply reply;
+    wap_backlog backlog;
+    int whole; /* END has come: what is left is between httpd and the client */
     int status;
 } wap_relay;
 
@@ -41,6 +44,11 @@ void wap_relay_init(wap_relay *relay, wap_request *request, wap_pool *pool);
 
 /* Runs one attempt over a connection, which stays the caller's. */
 wap_verdict wap_relay_run(wap_relay *relay, wap_conn *conn);
+
+/* After WAP_ANSWERED or WAP_ENDED, when the daemon is out of it: what the handler returns. */
+int wap_relay_conclude(wap_relay *relay);
+/* Ends a response that is not whole so that the client sees it. What the handler returns. */
+int wap_relay_cut(wap_relay *relay);
 
 /* The request's id for messages. */
 const char *wap_request_id(const request_rec *r);

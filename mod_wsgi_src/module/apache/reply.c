@@ -17,9 +17,9 @@
 
 /* Bodies below this are copied into the brigade and wait for more; larger blocks go down the filters at once,
  * uncopied. */
-#define LARGE_BLOCK  (16 * 1024)
-#define MOST_WAITING (64 * 1024)
-#define FILE_PIECE   (64 * 1024)
+#define LARGE_BLOCK (16 * 1024)
+#define FILE_PIECE  (64 * 1024)
+#define REST_PIECE  (32 * 1024)
 
 void wap_reply_init(wap_reply *reply, request_rec *r)
 {
@@ -171,8 +171,12 @@ static int pass(wap_reply *reply)
     return reply->client_gone ? -1 : 0;
 }
 
-/* Nothing of this response goes to the client: it has left, or something else is answered. */
-static int is_dropped(const wap_reply *reply)
+int wap_reply_pass(wap_reply *reply)
+{
+    return reply->client_gone ? -1 : APR_BRIGADE_EMPTY(reply->bb) ? 0 : pass(reply);
+}
+
+int wap_reply_is_dropped(const wap_reply *reply)
 {
     return reply->answered || reply->instead || reply->redirect;
 }
@@ -182,7 +186,7 @@ static int queue(wap_reply *reply, apr_bucket *bucket, apr_off_t len, int now)
     APR_BRIGADE_INSERT_TAIL(reply->bb, bucket);
     reply->sent += len;
     reply->waiting += len;
-    return now || reply->waiting >= MOST_WAITING ? pass(reply) : 0;
+    return now || reply->waiting >= WAP_MOST_QUEUED ? pass(reply) : 0;
 }
 
 static int flush(wap_reply *reply)
@@ -196,7 +200,7 @@ int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int with
     apr_bucket_alloc_t *alloc = reply->bb->bucket_alloc;
     if (reply->client_gone)
         return -1;
-    if (is_dropped(reply))
+    if (wap_reply_is_dropped(reply))
         return 0;
 
     int large = len >= LARGE_BLOCK;
@@ -213,7 +217,7 @@ int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int with
 int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int with_flush)
 {
     apr_bucket_alloc_t *alloc = reply->bb->bucket_alloc;
-    if (reply->client_gone || is_dropped(reply)) {
+    if (reply->client_gone || wap_reply_is_dropped(reply)) {
         free(memory);
         return reply->client_gone ? -1 : 0;
     }
@@ -230,39 +234,50 @@ int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_
     return with_flush ? flush(reply) : 0;
 }
 
-static apr_status_t close_file(void *file)
+/* A file of the pool with the same descriptor, duplicated: only such a one can httpd keep beyond the pool, and close,
+ * when it has to wait for the client. NULL: out of descriptors. */
+static apr_file_t *own_file(request_rec *r, int fd)
 {
-    return apr_file_close(file);
+    const wap_settings *settings = ap_get_module_config(r->per_dir_config, &wsgi_module);
+    apr_int32_t flags = APR_FOPEN_READ | (settings->enable_sendfile == 1 ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_os_file_t lent = fd;
+    apr_file_t *theirs, *ours = NULL;
+
+    if (apr_os_file_put(&theirs, &lent, flags, r->pool) != APR_SUCCESS ||
+        apr_file_dup(&ours, theirs, r->pool) != APR_SUCCESS)
+        return NULL;
+    return ours;
 }
 
-int wap_reply_file(wap_reply *reply, int fd, int keep_fd, apr_off_t offset, apr_off_t length)
+static int queue_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length, apr_size_t piece)
 {
     request_rec *r = reply->r;
-    const wap_settings *settings = ap_get_module_config(r->per_dir_config, &wsgi_module);
-    apr_os_file_t mine = keep_fd ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    apr_file_t *file;
 
-    if (reply->client_gone || is_dropped(reply) || length == 0 || mine < 0) {
-        if (mine >= 0)
-            close(mine);
-        return reply->client_gone || mine < 0 ? -1 : 0;
-    }
-    apr_int32_t flags = APR_FOPEN_READ | (settings->enable_sendfile == 1 ? APR_FOPEN_SENDFILE_ENABLED : 0);
-    if (apr_os_file_put(&file, &mine, flags, r->pool) != APR_SUCCESS) {
-        close(mine);
+    if (reply->client_gone || wap_reply_is_dropped(reply) || length == 0)
+        return reply->client_gone ? -1 : 0;
+    apr_file_t *file = own_file(r, fd);
+    if (!file)
         return -1;
-    }
-    apr_pool_cleanup_register(r->pool, file, close_file, apr_pool_cleanup_null);
 
     apr_bucket *last = APR_BRIGADE_LAST(reply->bb);
     apr_brigade_insert_file(reply->bb, file, offset, length, r->pool);
     for (apr_bucket *b = APR_BUCKET_NEXT(last); b != APR_BRIGADE_SENTINEL(reply->bb); b = APR_BUCKET_NEXT(b)) {
         /* A mapped file that shrinks while it is sent would kill the process. */
         apr_bucket_file_enable_mmap(b, 0);
-        apr_bucket_file_set_buf_size(b, FILE_PIECE);
+        apr_bucket_file_set_buf_size(b, piece);
     }
     reply->sent += length;
     return pass(reply);
+}
+
+int wap_reply_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length)
+{
+    return queue_file(reply, fd, offset, length, FILE_PIECE);
+}
+
+int wap_reply_rest(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length)
+{
+    return queue_file(reply, fd, offset, length, REST_PIECE);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

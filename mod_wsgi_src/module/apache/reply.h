@@ -24,6 +24,9 @@ typedef struct wap_reply {
     const char *redirect; /* the resource to answer with instead; the body is dropped */
 } wap_reply;
 
+/* So many bytes are queued at most before they go down the filters: httpd writes 64 KiB and more only blocking. */
+#define WAP_MOST_QUEUED (48 * 1024)
+
 void wap_reply_init(wap_reply *reply, request_rec *r);
 
 /* Puts status and header fields into r (hop-by-hop fields refused, Content-Type and -Length set the httpd way).
@@ -35,8 +38,14 @@ int wap_reply_head(wap_reply *reply, const wio_head *head);
 int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int flush);
 /* Queues `len` bytes at `bytes` somewhere in `memory` from malloc, which the brigade frees, also on failure. */
 int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int flush);
-/* Queues part of a file; the descriptor is duplicated when keep_fd is not set, else taken over. */
-int wap_reply_file(wap_reply *reply, int fd, int keep_fd, apr_off_t offset, apr_off_t length);
+/* Hands what is queued down the filters, without a flush. 0, -1 client gone. */
+int wap_reply_pass(wap_reply *reply);
+/* Nothing of this response goes to the client: it has left, or something else is answered. */
+int wap_reply_is_dropped(const wap_reply *reply);
+/* Queues part of a file; the descriptor stays the caller's. */
+int wap_reply_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length);
+/* The same with a file of ours, in pieces that httpd can keep without waiting for the client. */
+int wap_reply_rest(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length);
 
 /* The response is whole: EOS. Returns what the handler returns. */
 int wap_reply_end(wap_reply *reply);

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from harness import protocols
 from harness.client import Connection
 from harness.server import Httpd
 from harness.waiting import until
@@ -39,6 +40,10 @@ def blocks(count, block):
         produced += len(block)
         yield block
 
+def failing(count, block):
+    yield from blocks(count, block)
+    raise RuntimeError("failed on purpose")
+
 def application(environ, start_response):
     global entered, produced
     path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
@@ -54,6 +59,14 @@ def application(environ, start_response):
     elif path == "/list":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [bytes(range(256)) * 256] * int(query)
+    elif path == "/cut":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return failing(int(query), bytes(range(256)) * 256)
+    elif path == "/file":
+        write = start_response("200 OK", [("Content-Type", "text/plain")])
+        for _ in range(100):
+            write(bytes(range(256)) * 256)
+        return environ["wsgi.file_wrapper"](open(query, "rb"))
     elif path == "/body":
         entered += 1
         digest, size = hashlib.sha256(), 0
@@ -154,16 +167,20 @@ def test_beyond_the_bound_the_body_goes_on(slow: Make, config: str) -> None:
     assert spool_files(server) == 0
 
 
-def spool_files(server: Httpd) -> int:
-    """Files without a name that the server's processes have open."""
-    found = 0
+def open_files(server: Httpd, name: str) -> set[str]:
+    """What the server's processes have open under such a name."""
+    found = set()
     for process in server.processes():
-        for name in os.listdir(f"/proc/{process.pid}/fd"):
+        for number in os.listdir(f"/proc/{process.pid}/fd"):
             try:
-                found += "wsgi-spool-" in os.readlink(f"/proc/{process.pid}/fd/{name}")
+                found.add(os.readlink(f"/proc/{process.pid}/fd/{number}"))
             except OSError:
                 continue
-    return found
+    return {path for path in found if name in path}
+
+
+def spool_files(server: Httpd) -> int:
+    return len(open_files(server, "/wsgi-spool-"))
 
 
 def test_a_directory_of_their_own(slow: Make) -> None:
@@ -201,6 +218,124 @@ def test_G2_a_full_disk(slow: Make, small_disk: Path) -> None:
             assert finish(connection, framing, CONTENT, 1000) == told(CONTENT)
     assert server.log().count("nothing can be spooled") == 1
     assert server.get("/list?100").body == bytes(range(256)) * 256 * 100
+
+
+# --- downloads ---
+
+BLOCK = bytes(range(256)) * 256
+
+
+def ask(server: Httpd, path: str) -> Connection:
+    """A client with a small window, that has asked and reads nothing."""
+    connection = Connection(server.port, receive_buffer=4096)
+    connection.request("GET", path)
+    return connection
+
+
+@pytest.mark.parametrize("kind", ["blocks", "list"])
+def test_C3_slow_readers_hold_no_thread(slow: Make, kind: str) -> None:
+    server = slow("SendBufferSize 65536\nWSGIResponseSpool 8M\n")
+    held = [ask(server, f"/{kind}?96") for _ in range(5)]  # 6 MiB each
+    assert server.get("/entered", timeout=10).text == "0"
+    assert spool_files(server) >= 4, "the last answer of a list may still lie in shared memory"
+    for connection in held:
+        response = connection.response()
+        assert response.complete
+        assert response.body == BLOCK * 96
+        connection.close()
+    until(lambda: spool_files(server) == 0, "their files are gone")
+
+
+def test_a_full_spool_holds_the_application(slow: Make) -> None:
+    """Back-pressure: no more is produced than fits, and nothing is lost."""
+    server = slow("SendBufferSize 65536\nWSGIResponseSpool 1M\nWSGIRequestSpool Off\n")
+    connection = ask(server, "/blocks?500")
+    until(lambda: spool_files(server) == 1, "the answer waits")
+    assert spool_entered(server)
+    response = connection.response()
+    assert response.complete
+    assert response.body == BLOCK * 500
+    connection.close()
+
+
+@pytest.mark.parametrize("config", ["WSGIResponseSpool Off", "WSGISpoolLimit 300K", "WSGISpoolDirectory /proc"])
+def test_without_room_the_application_waits_for_the_client(slow: Make, config: str) -> None:
+    server = slow(f"SendBufferSize 65536\n{config}\n")
+    with ask(server, "/blocks?200") as connection:
+        until(lambda: spool_entered(server), "the application waits for the client")
+        assert connection.response().body == BLOCK * 200
+    assert server.get("/entered").status == 200
+
+
+def test_C5_a_slow_reader_that_leaves(slow: Make) -> None:
+    server = slow("SendBufferSize 65536\n")
+    for _ in range(3):
+        with ask(server, "/blocks?200"):
+            until(lambda: spool_files(server) == 1, "the answer waits")
+        until(lambda: spool_files(server) == 0, "its file is gone")
+    assert server.get("/entered", timeout=10).status == 200
+    assert "[wsgi:error]" not in server.log()
+
+
+def test_B2_a_cut_response_to_a_slow_reader(slow: Make) -> None:
+    """All that the application gave arrives, and no end."""
+    server = slow("SendBufferSize 65536\n")
+    with ask(server, "/cut?100") as connection:
+        until(lambda: "failed on purpose" in server.log(), "the application failed")
+        response = connection.response()
+        assert not response.complete
+        assert response.body == BLOCK * 100
+
+
+def test_a_file_after_a_backlog(slow: Make) -> None:
+    """Bytes by write() that wait, then a file: in this order."""
+    server = slow("SendBufferSize 65536\n")
+    path = server.data / "content"
+    path.write_bytes(CONTENT)
+    with ask(server, f"/file?{path}") as connection:
+        until(lambda: spool_files(server) == 1, "the first part waits")
+        response = connection.response()
+        assert response.complete
+        assert response.body == BLOCK * 100 + CONTENT
+    until(lambda: not open_files(server, "/content"), "the file is closed")
+    assert spool_files(server) == 0
+
+
+def test_a_file_for_a_slow_reader_is_closed(serve: Make) -> None:
+    """httpd keeps what it could not write at once; the descriptor goes with it."""
+    server = serve("files.py", "SendBufferSize 65536\n")
+    path = server.data / "content"
+    path.write_bytes(CONTENT)
+    with ask(server, f"/plain?file={path}") as connection:
+        until(lambda: open_files(server, "/content"), "it is being sent")
+        assert connection.response().body == CONTENT
+    until(lambda: not open_files(server, "/content"), "the file is closed")
+
+
+@pytest.mark.parametrize("kind", ["blocks", "list"])
+def test_slow_readers_over_tls_and_http2(slow: Make, httpd: Make, kind: str) -> None:
+    server = httpd(start=False)
+    port, lines = protocols.tls(server)
+    server.configure(CONFIG + "SendBufferSize 65536\n" + lines + protocols.http2())
+    server.app("slow.py", APPLICATION)
+    server.start()
+    with protocols.Connection2(server.port, window=0) as connection, protocols.tls_connect(port) as secure:
+        number = connection.request(f"/{kind}?50")
+        secure.sendall(f"GET /{kind}?50 HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        if kind == "blocks":  # a list may lie in shared memory as a whole
+            until(lambda: spool_files(server) == 2, "both answers wait")
+        assert server.get("/entered", timeout=10).text == "0"
+        connection.acknowledge = True
+        connection.h2.increment_flow_control_window(2**30, number)
+        connection.flush()
+        assert connection.response(number).body == BLOCK * 50
+        data = b""
+        while piece := secure.recv(65536):
+            data += piece
+        assert data.endswith(BLOCK * 50)
+
+
+# --- configuration ---
 
 
 @pytest.mark.parametrize(

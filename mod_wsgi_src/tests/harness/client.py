@@ -41,8 +41,16 @@ class ClosedError(Exception):
 class Connection:
     """One connection. send() raw bytes or request(), then response()."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) -> None:
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT, receive_buffer: int | None = None
+    ) -> None:
+        if receive_buffer is None:
+            self.socket = socket.create_connection((host, port), timeout=timeout)
+        else:  # must be set before the connection is made
+            self.socket = socket.socket()
+            self.socket.settimeout(timeout)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.socket.connect((host, port))
         self.buffer = b""
         self.eof = False
 
