@@ -82,6 +82,8 @@ def render(model: Model) -> list[File]:
         found.append(File(model.service_handler, scripts.service_wsgi(model), 0o644))
     for number, (_, script) in enumerate(model.add_handler):
         found.append(File(model.resource_script(number), scripts.resource_wsgi(model, script), 0o644))
+    if model.keep_logs:
+        found.append(File(model.prune_script, scripts.prune_logs(model), 0o755))
     if model.enable_gdb:
         found.append(File(root / scripts.GDB_COMMANDS, scripts.gdb_commands(), 0o600))
     if model.mime_types == root / "mime.types":

@@ -183,6 +183,10 @@ class Model:
         return self.server_root / "envvars"
 
     @property
+    def prune_script(self) -> Path:
+        return self.server_root / "prune-logs"
+
+    @property
     def pid_file(self) -> Path:
         return self.settings.pid_file or self.server_root / "httpd.pid"
 

@@ -70,6 +70,23 @@ esac
 """
 
 
+PRUNE_LOGS = """#!/bin/sh
+{written}
+# rotatelogs runs it with the name of a file that it begins: LOG.YEAR-MONTH-DAY-HOUR_MINUTE_SECOND
+
+set -- "${{1%.*}}".[0-9]*-*-*-*_*_*
+while [ $# -gt {keep} ]; do
+    rm -f -- "$1"
+    shift
+done
+"""
+
+
+def prune_logs(model: Model) -> str:
+    """Names sort by age: the oldest come first."""
+    return PRUNE_LOGS.format(written=WRITTEN, keep=model.keep_logs)
+
+
 def _start(model: Model) -> str:
     """The shell command that becomes httpd, or gdb with httpd in it."""
     startup = f" -E {shlex.quote(str(model.log_directory / model.startup_log_name))}" if model.startup_log else ""

@@ -145,6 +145,7 @@ SLASHED_URL = Type("URL path", _url)  # where a slash at the end means something
 BACKEND = matching(
     "URL", r"https?://[A-Za-z0-9_.\[\]:-]+(/[^\s\"]*)?", "give the URL of a backend such as http://127.0.0.1:9000/"
 )
+COLLECTOR = matching("socket", r"unix:/[^\s\"]+", "give unix: and the absolute path of a socket")
 STATUS = integer(400, 599)
 EXTENSION = matching("extension", r"\.?[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*", "give an extension such as .md")
 HEADER = matching("header field", r"[A-Za-z0-9-]+", "give the name of a header field such as X-Forwarded-For")

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -162,6 +163,26 @@ def application(environ, start_response):
             "warnings": ["ignore", "error::UserWarning"],
         }
         server.stop()
+
+
+def test_telemetry(express):
+    with (
+        tempfile.TemporaryDirectory(prefix="wsgi-telemetry-") as name,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as collector,
+    ):
+        os.chmod(name, 0o755)
+        collector.bind(f"{name}/socket")
+        os.chmod(f"{name}/socket", 0o777)
+        collector.settimeout(20)
+        words = ["--telemetry-service", f"unix:{name}/socket", "--telemetry-interval", "0.5", "--slow-requests", "0.05"]
+        script = express.apps / "slow.wsgi"  # runs longer than two looks at it are apart
+        text = (express.apps / "hello.wsgi").read_text()
+        script.write_text("import time\n" + text.replace("    start", "    time.sleep(1.2)\n    start", 1))
+        server = express.start(script, *words, "--telemetry-options", "CaptureUserAgent")
+        assert server.fetch("/", [("User-Agent", "tester")]).status == 200
+        heard = b""
+        while b"tester" not in heard:  # the report of a slow request, with what the option adds
+            heard = collector.recv(65536)
 
 
 @pytest.fixture(scope="session")

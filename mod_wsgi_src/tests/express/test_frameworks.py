@@ -63,8 +63,7 @@ def stream():
     assert server.fetch("/none").status == 404
 
 
-@MODES
-def test_django(express, packages, mode):
+def django_project(express, packages):
     site = express.directory / "django"
     admin = [express.venv / "bin" / "python", "-m", "django", "startproject", "shop", site]
     site.mkdir()
@@ -86,6 +85,12 @@ urlpatterns.append(path("form/", form))
         )
     manage = [express.venv / "bin" / "python", site / "manage.py", "collectstatic", "--no-input"]
     subprocess.run(manage, check=True, env={**os.environ, "PYTHONPATH": str(packages)}, stdout=subprocess.DEVNULL)
+    return site
+
+
+@MODES
+def test_django(express, packages, mode):
+    site = django_project(express, packages)
     words = ["--application-type", "module", "--working-directory", site, "--python-path", packages]
     server = express.start("shop.wsgi", *words, "--url-alias", "/static", site / "static", *mode)
     assert "Log in" in server.fetch("/admin/login/").text
@@ -95,6 +100,24 @@ urlpatterns.append(path("form/", form))
     cookie = first.get("Set-Cookie").partition(";")[0]
     assert json.loads(server.fetch("/form/", [("Cookie", cookie)]).body)["n"] == 2
     assert server.fetch("/form").status == 301
+
+
+def test_django_command(express, packages):
+    """manage.py runmodwsgi: application, directory and static files follow from the settings."""
+    site = django_project(express, packages)
+    with (site / "shop" / "settings.py").open("a") as settings:
+        settings.write('INSTALLED_APPS.append("mod_wsgi.server")\nSTATIC_URL = "/static/"\n')
+    manage = [str(express.venv / "bin" / "python"), str(site / "manage.py"), "runmodwsgi"]
+    express.command = lambda _, *words: [*manage, *map(str, words)]
+    server = express.start("--python-path", packages, "--threads", 3, env={"PYTHONPATH": str(packages)})
+    assert json.loads(server.fetch("/form/").body)["path"] == "/form/"
+    assert server.fetch("/static/admin/css/base.css").get("Content-Type") == "text/css"
+    assert "threads=3" in express.conf()
+    done = subprocess.run(
+        [*manage, "--thraeds", "3"], env={**express.env, "PYTHONPATH": str(packages)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, "did you mean --threads?" in done.stderr) == (2, True)
 
 
 @MODES

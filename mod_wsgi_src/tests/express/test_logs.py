@@ -45,6 +45,28 @@ def test_rotated_logs(express):
     assert "resuming normal operations" in error.read_text()
 
 
+def test_rotated_logs_are_pruned(express):
+    """By the program that rotatelogs runs for each new file."""
+    program = express.directory / "rotate logs"  # begins its file as rotatelogs does
+    program.write_text('#!/bin/sh\nnew=${3%.%*}.2026-02-03-04_05_06; : >"$new"; "$2" "$new"; cat >>"$new"\n')
+    program.chmod(0o755)
+    logs = express.directory / "logs"
+    logs.mkdir()
+    old = [f"error_log.2025-0{month}-01-00_00_00" for month in (1, 2, 3, 4)]
+    for name in (*old, "error_log", "error_log.kept", "access_log.2020-01-01-00_00_00"):
+        (logs / name).write_text("")
+    words = ["--log-directory", logs, "--rotate-logs", "--rotatelogs-executable", program, "--keep-logs", 3]
+    express.start(express.apps / "hello.wsgi", *words)
+    wanted = {
+        "error_log",
+        "error_log.kept",
+        "access_log.2020-01-01-00_00_00",
+        *old[2:],
+        "error_log.2026-02-03-04_05_06",
+    }
+    until(lambda: {path.name for path in logs.iterdir()} == wanted, f"{wanted}, has {sorted(logs.iterdir())}")
+
+
 def test_server_status(express):
     server = express.start(express.apps / "hello.wsgi", "--server-status")
     assert "Server Version" in server.fetch("/server-status").text

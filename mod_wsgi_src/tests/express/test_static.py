@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
 
@@ -121,3 +124,36 @@ def test_authorization_reaches_the_application(express):
     )
     server = express.start(express.apps / "who.wsgi")
     assert server.fetch("/", [("Authorization", "Bearer abc")]).body == b"Bearer abc"
+
+
+def test_websocket_behind_a_mount_point(express):
+    """The connection is handed on both ways once the other server has agreed."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += connection.recv(4096)
+                agree = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+                connection.sendall(agree if b"pgrade: websocket" in head else b"HTTP/1.1 400 no\r\n\r\n")
+                while data := connection.recv(4096):
+                    connection.sendall(data.upper())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        words = ["--proxy-mount-point", "/socket/", f"http://127.0.0.1:{port}/"]
+        express.start(express.apps / "hello.wsgi", *words)
+        with socket.create_connection(("127.0.0.1", express.port), timeout=15) as client:
+            client.sendall(b"GET /socket/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                answer += client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 101"), answer
+            client.sendall(b"ping")
+            assert client.recv(100) == b"PING"
+        thread.join(15)

@@ -65,7 +65,15 @@ def python(model: Model) -> list[str]:
     lines += only_if(model.free_threading, "WSGIFreeThreading On")
     lines += only_if(model.verbose_debugging, "WSGIVerboseDebugging On")
     lines += only_if(model.server_metrics, "WSGIServerMetrics On")
-    return lines
+    return lines + _telemetry(model)
+
+
+def _telemetry(model: Model) -> list[str]:
+    if not model.telemetry_service:
+        return []
+    lines = [directive("WSGITelemetryService", model.telemetry_service, f"interval={model.telemetry_interval:g}")]
+    lines += only_if(model.slow_requests is not None, f"WSGISlowRequests {model.slow_requests or 0:g}")
+    return lines + only_if(model.telemetry_options, " ".join(["WSGITelemetryOptions", *model.telemetry_options]))
 
 
 def _embedded_python(model: Model) -> list[str]:

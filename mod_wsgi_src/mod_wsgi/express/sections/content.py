@@ -8,6 +8,8 @@ from pathlib import Path
 from ..conf import directive, only_if, quote, section
 from ..model import Model
 
+WEBSOCKET_SINCE = (2, 4, 47)
+
 
 def _options(model: Model) -> str:
     return "Options FollowSymLinks Indexes" if model.directory_listing else "Options FollowSymLinks"
@@ -67,6 +69,12 @@ def backend_url(url: str) -> str:
     return url if url.count("/") > 2 else url + "/"
 
 
+def proxy_pass(model: Model, url: str, target: str) -> str:
+    """Connections of WebSocket are handed on too, where httpd can."""
+    version = tuple(int(part) for part in model.httpd.version.split(".")[:3])
+    return directive("ProxyPass", url, target) + (" upgrade=websocket" if version >= WEBSOCKET_SINCE else "")
+
+
 def proxies(model: Model) -> list[str]:
     if not (model.proxy_mount_point or model.proxy_virtual_host):
         return []
@@ -80,7 +88,7 @@ def proxies(model: Model) -> list[str]:
             url += "/"
         target = backend_url(backend)
         target = target if target.endswith("/") else target + "/"
-        lines += [directive("ProxyPass", url, target), directive("ProxyPassReverse", url, target)]
+        lines += [proxy_pass(model, url, target), directive("ProxyPassReverse", url, target)]
     return lines
 
 

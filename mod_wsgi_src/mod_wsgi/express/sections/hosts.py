@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..conf import directive, only_if, section
 from ..model import Model
-from .content import backend_url
+from .content import backend_url, proxy_pass
 from .tls import certificate, verification
 
 UNKNOWN = "unknown.invalid"
@@ -48,7 +48,7 @@ def hosts(model: Model) -> list[str]:
             target = backend_url(backend)
             inside = [*_foreign(model), "ProxyPreserveHost On"]
             lines += door.host(
-                host, [*inside, directive("ProxyPass", "/", target), directive("ProxyPassReverse", "/", target)]
+                host, [*inside, proxy_pass(model, "/", target), directive("ProxyPassReverse", "/", target)]
             )
     return lines
 

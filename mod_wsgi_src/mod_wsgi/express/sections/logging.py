@@ -22,7 +22,8 @@ def destination(model: Model, name: str) -> str:
     if not model.rotate_logs:
         return quote(path)
     program = model.rotatelogs_executable or model.httpd.rotatelogs
-    return quote(f'|"{program}" "{path}.%Y-%m-%d-%H_%M_%S" {model.max_log_size}M')
+    prune = f'-p "{model.prune_script}" ' if model.keep_logs else ""
+    return quote(f'|"{program}" {prune}"{path}.%Y-%m-%d-%H_%M_%S" {model.max_log_size}M')
 
 
 def error_log(model: Model, name: str) -> str:
