@@ -148,7 +148,7 @@ static void head_lengths_must_add_up(void)
         {sent.vars_len - 1, 4, 0, 0, 4},
         {UINT32_MAX, sent.vars_len + 5, 0, 0, -1},
         {sent.vars_len, 4, sent.vars_len + 1, 0, 4},
-        {sent.vars_len, 4, 0, 4, 4},
+        {sent.vars_len, 4, 0, 0x8000, 4},
         {sent.vars_len, 4, 0, 0, 3},
         {sent.vars_len, 4, 0, 0, -2},
     };

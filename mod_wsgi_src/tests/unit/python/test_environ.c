@@ -368,8 +368,10 @@ static void modules(void)
     CHECK_ANSWER(
         &x, 200,
         "(4, 4, 11) [] []\n1 5\nTrue\n(2, 4, 99) Test/1.0 test today\n1 5\n['mod_wsgi'] '' _mod_wsgi_ 42 app.wsgi\n"
-        "True True ['cpu_system_time', 'cpu_user_time', 'current_time', 'memory_max_rss', 'memory_rss', 'pid', "
-        "'request_busy_time', 'request_count', 'restart_time', 'running_time']");
+        "True True ['active_requests', 'cpu_system_time', 'cpu_time', 'cpu_user_time', 'current_time', "
+        "'memory_max_rss', "
+        "'memory_rss', 'pid', 'request_busy_time', 'request_count', 'request_threads', 'restart_time', 'running_time', "
+        "'threads']");
     end(&x);
 }
 
