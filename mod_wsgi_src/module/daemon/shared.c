@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../transport/sockets.h"
+#include "reach.h"
 
 /* --- small things ------------------------------------------------------------------------------------------------- */
 
@@ -133,8 +134,9 @@ static int open_seat(wdm_generation *generation, const wdm_group *group, int ind
     int is_root = geteuid() == 0;
     seat->listener = wio_listen(seat->path, group->listen_backlog, is_root ? group->socket_uid : (uid_t)-1,
                                 is_root ? config->socket_gid : (gid_t)-1);
-    if (seat->listener >= 0)
-        return 0;
+    if (seat->listener >= 0) /* all lie in one directory */
+        return index > 0 || !is_root ? 0
+                                     : wdm_check_reach(seat->path, group->socket_uid, config->socket_gid, error, size);
     if (errno == ENAMETOOLONG)
         snprintf(error, size, "the daemon socket path '%s' is too long: choose a shorter WSGISocketPrefix", seat->path);
     else

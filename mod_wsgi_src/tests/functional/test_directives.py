@@ -595,7 +595,7 @@ def test_socket_prefix(httpd: Make) -> None:
     assert list(directory.iterdir()) == []
 
 
-def test_a_socket_directory_that_is_missing_is_told(httpd: Make) -> None:
+def test_G3_a_socket_directory_that_is_missing_is_told(httpd: Make) -> None:
     server = httpd(
         "WSGISocketPrefix /nonexistent/place/s\n" + ONE_GROUP,
         start=False,
@@ -605,7 +605,7 @@ def test_a_socket_directory_that_is_missing_is_told(httpd: Make) -> None:
     assert "/nonexistent/place" in output
 
 
-def test_a_socket_name_that_is_too_long_is_told(httpd: Make) -> None:
+def test_G3_a_socket_name_that_is_too_long_is_told(httpd: Make) -> None:
     long = "x" * 100
     server = httpd(f"WSGISocketPrefix /tmp/{long}\nWSGIDaemonProcess d\n", start=False)
     code, output = server.run("-DFOREGROUND")

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
-SHIM = SOURCE / "tests" / "shim" / "iovmax.c"
+SHIMS = SOURCE / "tests" / "shim"
 
 _BUILD_WHEEL = """
 import sys
@@ -21,10 +21,10 @@ print(build_backend.build_wheel(target))
 """
 
 
-def shim(directory: Path) -> Path:
-    target = directory / "iovmax.so"
+def shim(directory: Path, name: str = "iovmax") -> Path:
+    target = directory / f"{name}.so"
     options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
-    subprocess.run([compiler(), *options, "-o", str(target), str(SHIM), "-ldl"], check=True)
+    subprocess.run([compiler(), *options, "-o", str(target), str(SHIMS / f"{name}.c"), "-ldl"], check=True)
     return target
 
 

@@ -145,10 +145,10 @@ class Httpd:
             environment["LD_PRELOAD"] = " ".join(filter(None, [sanitizer, environment.get("LD_PRELOAD")]))
         return environment
 
-    def run(self, *arguments: str) -> tuple[int, str]:
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Runs httpd to its end, which should be soon. Its exit code and what it said."""
         result = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=60, env=self.environment()
+            self.command(*arguments), capture_output=True, text=True, timeout=60, env=self.environment(env)
         )
         return result.returncode, result.stdout + result.stderr + self.log()
 
