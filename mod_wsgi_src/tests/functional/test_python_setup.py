@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, Callable
 
 import pytest
+from harness.load import Load
 from harness.server import Httpd
+from harness.waiting import until
 
 Make = Callable[..., Httpd]
 
@@ -192,6 +195,49 @@ def test_per_interpreter_gil(httpd: Make, serve: Make, mode: str) -> None:
     else:
         assert own["switch_interval"] == 0.005
         server.wait_log("WSGIPerInterpreterGIL On has no effect: it needs Python 3.12")
+
+
+def test_interpreters_with_their_own_gil_under_load(httpd: Make, mode: str) -> None:
+    """Several threads in several interpreters, a graceful restart between, and an orderly end."""
+    group = "WSGIDaemonProcess d processes=1 threads=8\nWSGIProcessGroup d\n" if mode == "daemon" else ""
+    server = httpd(
+        group + "WSGIPerInterpreterGIL On\n"
+        "WSGIScriptAlias /one {apps}/interpreter.py application-group=one\n"
+        "WSGIScriptAlias /two {apps}/interpreter.py application-group=two\n"
+        "WSGIScriptAlias /main {apps}/interpreter.py application-group=%{GLOBAL}\n"
+    )
+    if tuple(facts(server, "/one")["version"]) < (3, 12):
+        pytest.skip("interpreters have a GIL of their own since Python 3.12")
+    with Load(server, "/one") as one, Load(server, "/two") as two, Load(server, "/main") as main:
+        until(lambda: min(one.answered, two.answered, main.answered) > 100, "all three serve")
+        server.graceful()
+        before = [load.answered for load in (one, two, main)]
+        until(lambda: one.answered > before[0] + 50 and two.answered > before[1] + 50, "they do again")
+    assert one.failed + two.failed + main.failed == []
+    assert facts(server, "/two")["application_group"] == "two"
+
+
+def test_free_threading(httpd: Make, mode: str) -> None:
+    """Without the GIL: several threads in the main interpreter and in another, a script that changes meanwhile."""
+    group = "WSGIDaemonProcess d processes=1 threads=8\nWSGIProcessGroup d\n" if mode == "daemon" else ""
+    server = httpd(
+        group + "WSGIFreeThreading On\n"
+        "WSGIScriptAlias /sub {apps}/interpreter.py application-group=sub\n"
+        "WSGIScriptAlias /main {apps}/interpreter.py application-group=%{GLOBAL}\n"
+    )
+    if facts(server, "/main")["gil"]:
+        pytest.skip("this is no free-threaded build of Python")
+    with Load(server, "/sub") as sub, Load(server, "/main", threads=6) as main:
+        for goal in range(50, 300, 50):
+            until(lambda goal=goal: min(sub.answered, main.answered) > goal, "both serve")  # type: ignore[misc]
+            os.utime(server.apps / "interpreter.py")
+    assert sub.failed + main.failed == []
+    assert facts(server, "/main")["gil"] is False
+
+
+def test_a_free_threaded_python_has_its_gil_unless_told_otherwise(httpd: Make) -> None:
+    server = httpd("WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/interpreter.py\n")
+    assert facts(server)["gil"] is True
 
 
 def test_free_threading_is_told_to_be_missing(httpd: Make) -> None:
