@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#define WIO_SLOT_SIZE (256u * 1024)
+#define WIO_SLOT_SIZE (512u * 1024)
 
 typedef struct wio_shelf wio_shelf;
 

@@ -14,7 +14,7 @@ from harness.client import ClosedError, Connection
 from harness.server import Httpd
 from harness.waiting import until
 
-SLOT = 256 * 1024
+SLOT = 512 * 1024
 APP = """
 import hashlib
 
