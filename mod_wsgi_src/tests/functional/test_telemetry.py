@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,13 +45,13 @@ class Collector:
 
 
 @pytest.fixture
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
-    directory = tmp_path_factory.mktemp("telemetry")
-    for part in (directory, *directory.parents[:2]):
-        part.chmod(0o755)
-    collector = Collector(directory / "socket")
-    yield collector
-    collector.socket.close()
+def collector() -> Iterator[Collector]:
+    with tempfile.TemporaryDirectory(prefix="wsgi-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # the servers' users must get there
+        collector = Collector(directory / "socket")
+        yield collector
+        collector.socket.close()
 
 
 def test_a_process_tells_what_it_does(serve: Serve, mode: str, collector: Collector) -> None:
