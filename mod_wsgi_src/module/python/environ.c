@@ -306,6 +306,15 @@ static int put_request(wpy_call *call, PyObject *environ)
     return more < 0 ? malformed() : 0;
 }
 
+int wpy_environ_put(wpy_interp *interp, PyObject *environ, const char *key, PyObject *value)
+{
+    PyObject *name = value ? key_object(interp, key, strlen(key)) : NULL;
+    int result = name ? PyDict_SetItem(environ, name, value) : -1;
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return result;
+}
+
 PyObject *wpy_request_rec_new(void *request_rec)
 {
     return PyCapsule_New(request_rec, NULL, NULL);
@@ -319,7 +328,8 @@ void wpy_request_rec_cut(PyObject *capsule)
 static int put_request_rec(wpy_call *call, PyObject *environ)
 {
     call->request_rec = wpy_request_rec_new(call->request->request_rec);
-    return call->request_rec ? PyDict_SetItemString(environ, WPY_KEY_REQUEST_REC, call->request_rec) : -1;
+    Py_XINCREF(call->request_rec);
+    return wpy_environ_put(call->interp, environ, WPY_KEY_REQUEST_REC, call->request_rec);
 }
 
 PyObject *wpy_environ_plain(wpy_interp *interp, const uint8_t *pairs, size_t len)
@@ -330,9 +340,9 @@ PyObject *wpy_environ_plain(wpy_interp *interp, const uint8_t *pairs, size_t len
     int more = 0;
     if (!environ)
         return NULL;
-    if (put_new(environ, "wsgi.errors", wpy_new_ref(interp->errors)) ||
-        put_new(environ, "mod_wsgi.version", wpy_module_version()) ||
-        put_new(environ, "apache.version", wpy_apache_version()))
+    if (wpy_environ_put(interp, environ, "wsgi.errors", wpy_new_ref(interp->errors)) ||
+        wpy_environ_put(interp, environ, "mod_wsgi.version", wpy_module_version()) ||
+        wpy_environ_put(interp, environ, "apache.version", wpy_apache_version()))
         goto failed;
     while ((more = wio_pair_next(&cursor, &pair)) > 0)
         if (!(pair.flags & WIO_PAIR_HIDDEN) && put_pair(interp, environ, &pair))

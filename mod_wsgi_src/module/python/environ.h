@@ -54,6 +54,10 @@ int wpy_template_build(wpy_call *call, wpy_template *tmpl);
  * with an exception. GIL held. */
 PyObject *wpy_environ_new(wpy_call *call, wpy_template *tmpl, PyObject *input);
 
+/* Puts a new reference (NULL: an exception is set) under a key of ours, which is remembered: a key that comes and goes
+ * with each request would wear out Python's table of interned strings. 0; -1 with an exception. GIL held. */
+int wpy_environ_put(wpy_interp *interp, PyObject *environ, const char *key, PyObject *value);
+
 /* A new environ without anything of WSGI but wsgi.errors, made of pairs: for hooks. NULL with an exception. GIL
  * held. */
 PyObject *wpy_environ_plain(wpy_interp *interp, const uint8_t *pairs, size_t len);

@@ -47,22 +47,17 @@ static PyMethodDef var_lookup_method = {"var_lookup", var_lookup, METH_O, "A var
 
 /* --- environ; GIL held -------------------------------------------------------------------------------------------- */
 
-static int put(PyObject *environ, const char *key, PyObject *value)
-{
-    int result = value ? PyDict_SetItemString(environ, key, value) : -1;
-    Py_XDECREF(value);
-    return result;
-}
-
 /* `self` stands for the hook, `request` for the request_rec, NULL when it is not given. */
 static PyObject *new_environ(const wpy_hook *hook, wpy_interp *interp, PyObject *self, PyObject *request)
 {
     PyObject *environ = wpy_environ_plain(interp, hook->vars, hook->vars_len);
     if (!environ)
         return NULL;
-    if ((request && put(environ, WPY_KEY_REQUEST_REC, wpy_new_ref(request))) ||
-        (hook->is_https && put(environ, "mod_ssl.is_https", PyCFunction_New(&is_https_method, self))) ||
-        (hook->ssl_variable && put(environ, "mod_ssl.var_lookup", PyCFunction_New(&var_lookup_method, self))))
+    if ((request && wpy_environ_put(interp, environ, WPY_KEY_REQUEST_REC, wpy_new_ref(request))) ||
+        (hook->is_https &&
+         wpy_environ_put(interp, environ, "mod_ssl.is_https", PyCFunction_New(&is_https_method, self))) ||
+        (hook->ssl_variable &&
+         wpy_environ_put(interp, environ, "mod_ssl.var_lookup", PyCFunction_New(&var_lookup_method, self))))
         Py_CLEAR(environ);
     return environ;
 }
