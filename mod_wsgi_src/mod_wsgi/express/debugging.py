@@ -37,7 +37,7 @@ def adapt(settings: Settings) -> Settings:
             raise UsageError("--allow-exposed-debugging: nothing is debugged; leave it out")
         return settings
     idle = {option.name for option in OPTIONS if option.daemon_only and option.group != SERVICES}
-    idle = (idle | {"processes", "threads", "maximum-requests"}) & settings.given
+    idle = (idle | {"processes", "threads", "maximum-requests", "reload-on-changes"}) & settings.given
     changes = {BY_NAME[name].key: BY_NAME[name].default for name in idle}
     changes.update(debug_mode=True, embedded_mode=True, threads=1, disable_reloading=True)
     changes.update(host=settings.host or HOST, log_to_terminal=not settings.log_directory)

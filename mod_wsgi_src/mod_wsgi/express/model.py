@@ -382,6 +382,11 @@ def _check_together(settings: Settings, entry: Entry) -> None:
         raise UsageError("--url-alias: hides a --mount-point; give another URL path to one of them")
     if settings.add_handler and not (settings.document_root or settings.url_alias):
         raise UsageError("--add-handler: there are no files; give --document-root or --url-alias too")
+    if settings.reload_on_changes and settings.embedded_mode and os.geteuid() == 0:
+        raise UsageError(
+            "--reload-on-changes: with --embedded-mode the application cannot tell a server that root started; start "
+            "it as an ordinary user"
+        )
     if settings.free_threading and not sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise UsageError(
             "--free-threading: this Python has no build without the global lock; install one, such as 3.14t"

@@ -246,7 +246,7 @@ OPTIONS: tuple[Option, ...] = (
     _flag(IDENTITY, "orphan-interpreter", "End processes without finalising Python.", since="6.1.1"),
     _flag(IDENTITY, "verbose-debugging", "Tell more about interpreters in the error log."),
     _flag(IDENTITY, "reload-on-changes",
-          "Replace a daemon process when a loaded module's file changes; for development.", daemon_only=True),
+          "Replace processes when a loaded module's file changes; for development."),
     _flag(IDENTITY, "disable-reloading", "Never check whether the application's script or module changed."),
     _one(IDENTITY, "locale", v.LOCALE, "NAME",
          "Locale of the application; default is the environment's, never plain C or POSIX."),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs inside a daemon process: replaces it when a watched file changes."""
+"""Runs inside a process of the application: has it replaced when a watched file changes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,8 +12,10 @@ import time
 from collections.abc import Iterable
 from typing import Callable
 
+from .inotify import Notifier
+
 NAME = "mod_wsgi-express reloader"
-INTERVAL = 1.0  # seconds between two looks
+INTERVAL = 1.0  # seconds between two looks at what is loaded
 
 
 def loaded_files() -> list[str]:
@@ -39,9 +42,15 @@ class Watch:
         self._seen: dict[str, float] = {}
         self._looked = time.time()
 
-    def changed(self) -> str | None:
+    def files(self) -> list[str]:
+        return list(self._files())
+
+    def changed(self, everything: bool = True) -> str | None:
+        """Not `everything`: looks only at files that are new here."""
         before, self._looked = self._looked, time.time()
         for name in self._files():
+            if not everything and name in self._seen:
+                continue
             try:
                 now = os.stat(name).st_mtime
             except FileNotFoundError:
@@ -55,22 +64,41 @@ class Watch:
         return None
 
 
-def _poll(watch: Watch) -> None:
-    while True:
-        name = watch.changed()
-        if name:
-            print(
-                f"mod_wsgi-express: {name} changed, this process (pid {os.getpid()}) is replaced",
-                file=sys.stderr,
-                flush=True,
-            )
-            # The process finishes its requests; the server starts a successor.
-            os.kill(os.getpid(), signal.SIGUSR1)
-            return
+class Bell:
+    """Rings when it may be worth while to look at the files: when the system says so, else every INTERVAL."""
+
+    def __init__(self) -> None:
+        self._notifier: Notifier | None = None
+        with contextlib.suppress(OSError):
+            self._notifier = Notifier()
+
+    def wait(self, files: Iterable[str]) -> bool:
+        if self._notifier:
+            try:
+                for directory in {os.path.dirname(name) for name in files}:
+                    self._notifier.watch(directory)
+                return self._notifier.wait(INTERVAL)
+            except OSError:  # as many watches as the system allows
+                self._notifier = None
         time.sleep(INTERVAL)
+        return True
 
 
-def start(files: Callable[[], Iterable[str]] = loaded_files) -> None:
-    """Once in a process: a script that failed to load is executed again at the next request."""
+def _watch(watch: Watch, process: int) -> None:
+    bell, everything = Bell(), True
+    while True:
+        name = watch.changed(everything)
+        if name:
+            print(f"mod_wsgi-express: {name} changed, processes are replaced", file=sys.stderr, flush=True)
+            # Requests are finished; the server starts a successor.
+            os.kill(process, signal.SIGUSR1)
+            return
+        everything = bell.wait(watch.files())
+
+
+def start(files: Callable[[], Iterable[str]] = loaded_files, embedded: bool = False) -> None:
+    """Once in a process: a script that failed to load is executed again at the next request. Embedded in httpd, it is
+    the server that replaces its processes."""
     if all(thread.name != NAME for thread in threading.enumerate()):
-        threading.Thread(target=_poll, args=(Watch(files),), name=NAME, daemon=True).start()
+        process = os.getppid() if embedded else os.getpid()
+        threading.Thread(target=_watch, args=(Watch(files), process), name=NAME, daemon=True).start()

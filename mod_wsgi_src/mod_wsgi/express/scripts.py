@@ -144,7 +144,7 @@ def handler_wsgi(model: Model) -> str:
         lines.append(f"handler.enter({str(model.work_directory)!r})")
     if model.reload_on_changes:
         parts.add("reloader")
-        lines.append("reloader.start()")
+        lines.append(f"reloader.start({'embedded=True' if model.embedded_mode else ''})")
     elif model.entry.kind == "module" and not model.disable_reloading and not model.embedded_mode:
         parts.add("reloader")
         lines.append(f"reloader.start(reloader.file_of({model.entry.module!r}))")

@@ -29,6 +29,70 @@ def test_a_changed_module_replaces_the_process(express, reload):
     assert server.fetch().get("X-Pid") != before.get("X-Pid")
 
 
+@pytest.mark.skipif(not ROOT, reason="needs a start as root")
+def test_embedded_processes_cannot_tell_a_server_of_root(express):
+    line = express.refused(express.apps / "hello.wsgi", "--embedded-mode", "--reload-on-changes")
+    assert "--reload-on-changes: with --embedded-mode" in line
+
+
+def test_embedded_processes_are_replaced_too(express):
+    """By a graceful restart, which the process of the application asks for: server and application have one user."""
+    prefix = []
+    if ROOT:
+        home = express.directory / "home"
+        home.mkdir()
+        os.chown(home, 23456, 23456)
+        express.root = home / "root"
+        prefix = ["setpriv", "--reuid", "23456", "--regid", "23456", "--clear-groups"]
+        express.__class__ = type("Nobody", (type(express),), {"account": []})
+    original = express.command
+    express.command = lambda *words: [*prefix, *original(*words)]
+    words = ["--application-type", "module", "--working-directory", express.apps, "--embedded-mode"]
+    server = express.start("package.web", *words, "--reload-on-changes")
+    assert server.fetch().body == b"first"
+    module = express.apps / "package" / "web.py"
+    module.write_text(module.read_text().replace("first", "second"))
+    until(lambda: server.fetch().body == b"second", f"the changed module\n{server.text()}")
+
+
+RELOADER = """
+import os, signal, sys, time
+from mod_wsgi.express import inotify, reloader
+polling, name = sys.argv[1] == "polling", sys.argv[2]
+if polling:
+    def none(): raise OSError("none here")
+    reloader.Notifier = none
+looks = []
+class Watch(reloader.Watch):
+    def changed(self, everything=True):
+        looks.append(everything)
+        return super().changed(everything)
+reloader.Watch = Watch
+reloader.INTERVAL = 0.05
+told = []
+signal.signal(signal.SIGUSR1, lambda *_: told.append(1))
+reloader.start(lambda: [name])
+end = time.monotonic() + 20
+while len(looks) < 5 and time.monotonic() < end: time.sleep(0.01)
+quiet = sum(looks[1:])
+with open(name, "a") as stream: stream.write("# changed")
+os.utime(name, (1, 1))
+while not told and time.monotonic() < end: time.sleep(0.01)
+print(bool(told), quiet)
+"""
+
+
+@pytest.mark.parametrize("way", ["inotify", "polling"])
+def test_the_reloader_looks_only_when_something_happened(express, way):
+    """With inotify unchanged files are never asked for their time; without it they are, again and again."""
+    name = express.apps / "hello.wsgi"
+    command = [express.venv / "bin" / "python", "-c", RELOADER, way, name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+    told, quiet = done.stdout.split()
+    assert told == "True", done.stderr
+    assert int(quiet) == 0 if way == "inotify" else int(quiet) > 0
+
+
 def test_an_imported_module_is_watched_only_on_request(express):
     (express.apps / "helper.py").write_text("WORD = b'first'\n")
     (express.apps / "entry.wsgi").write_text(
