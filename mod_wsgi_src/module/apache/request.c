@@ -71,6 +71,8 @@ static int prepare_body(request_rec *r, const wap_settings *settings, wio_reques
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
     if (r->read_chunked) {
+        if (r->proto_num < HTTP_VERSION(1, 1)) /* RFC 9112, 6.1: where it ends is not to be trusted */
+            r->connection->keepalive = AP_CONN_CLOSE;
         fields->flags |= WIO_REQUEST_CHUNKED;
         fields->content_length = -1;
     } else if (r->remaining == 0) {

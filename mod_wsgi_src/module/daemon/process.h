@@ -43,10 +43,12 @@ typedef struct wdm_process {
 
     atomic_int phase; /* wdm_phase */
     _Atomic uint32_t served;
-    _Atomic uint32_t reason;    /* wio_exit_reason, once known */
-    atomic_int replacement;     /* asked for */
-    _Atomic int64_t active_us;  /* the last request began or ended */
-    _Atomic int64_t exit_at_us; /* the monitor ends the process hard; 0: no such time */
+    _Atomic uint32_t strangers;     /* refused connections that the log has not told of */
+    _Atomic int64_t strangers_told; /* when it did, in us; 0 never */
+    _Atomic uint32_t reason;        /* wio_exit_reason, once known */
+    atomic_int replacement;         /* asked for */
+    _Atomic int64_t active_us;      /* the last request began or ended */
+    _Atomic int64_t exit_at_us;     /* the monitor ends the process hard; 0: no such time */
 } wdm_process;
 
 /* Where a daemon belongs. */

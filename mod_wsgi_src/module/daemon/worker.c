@@ -10,9 +10,10 @@
 #include "../transport/sockets.h"
 #include "connections.h"
 
-#define LARGEST_HEAD (64u << 20)             /* LimitRequestFields times LimitRequestFieldSize at their wildest */
-#define HEAD_WAIT_US ((int64_t)10 * 1000000) /* the child sends a head in one go */
-#define FULL_WAIT_MS 20
+#define LARGEST_HEAD      (64u << 20)             /* LimitRequestFields times LimitRequestFieldSize at their wildest */
+#define HEAD_WAIT_US      ((int64_t)10 * 1000000) /* the child sends a head in one go */
+#define FULL_WAIT_MS      20
+#define STRANGER_QUIET_US ((int64_t)60 * 1000000)
 
 /* --- taking a request off the wire -------------------------------------------------------------------------------- */
 
@@ -39,8 +40,21 @@ static int same_token(const uint8_t *a, const uint8_t *b)
     return difference == 0;
 }
 
+/* Counts a connection that is refused. How many there were since the log told of one, when it is time to do so again;
+ * else 0. */
+static unsigned count_stranger(wdm_process *process)
+{
+    int64_t now = wio_now_us(), told = atomic_load(&process->strangers_told);
+
+    atomic_fetch_add(&process->strangers, 1);
+    if ((told && now - told < STRANGER_QUIET_US) ||
+        !atomic_compare_exchange_strong(&process->strangers_told, &told, now))
+        return 0;
+    return atomic_exchange(&process->strangers, 0);
+}
+
 /* The HELLO at the front of x->in. Its length, or -1. */
-static int check_hello(const wdm_process *process, wdm_exchange *x, int fd)
+static int check_hello(wdm_process *process, wdm_exchange *x, int fd)
 {
     const size_t size = WIO_FRAME_SIZE + sizeof(wio_hello);
     wio_frame frame;
@@ -51,15 +65,18 @@ static int check_hello(const wdm_process *process, wdm_exchange *x, int fd)
     memcpy(&hello, x->in.data + WIO_FRAME_SIZE, sizeof hello);
     if (hello.magic != WIO_MAGIC || hello.version != WIO_PROTOCOL_VERSION || hello.order != WIO_ORDER ||
         hello.generation != process->config->generation || !same_token(hello.token, process->generation->token)) {
-        wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                MWS(3051) "daemon group '%s': refused a connection that is not from this server", process->group->name);
+        unsigned strangers = count_stranger(process);
+        if (strangers)
+            wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
+                    MWS(3051) "daemon group '%s': refused %u connections that are not from this server",
+                    process->group->name, strangers);
         return -1;
     }
     return (int)size;
 }
 
 /* Reads one HEAD (after a HELLO on a new connection) into x->in and opens it. */
-static enum taken take(const wdm_process *process, wdm_exchange *x, int fd, int greeted, wpy_request *request)
+static enum taken take(wdm_process *process, wdm_exchange *x, int fd, int greeted, wpy_request *request)
 {
     wio_frame frame;
     size_t at = 0;
@@ -175,7 +192,7 @@ static void serve(wdm_worker *worker, int fd)
 
 static void accept_one(wdm_process *process)
 {
-    uid_t uid;
+    uid_t uid = (uid_t)-1;
     int fd = wio_accept(process->listener);
 
     if (fd < 0 && errno != EAGAIN)
@@ -184,8 +201,11 @@ static void accept_one(wdm_process *process)
     if (fd < 0)
         return;
     if (wio_peer_uid(fd, &uid) < 0 || (uid != process->group->socket_uid && uid != 0)) {
-        wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
-                MWS(3052) "daemon group '%s': refused a connection of another user", process->group->name);
+        unsigned strangers = count_stranger(process);
+        if (strangers)
+            wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
+                    MWS(3052) "daemon group '%s': refused %u connections of others, the last one of user %ld",
+                    process->group->name, strangers, (long)uid);
         close(fd);
         return;
     }

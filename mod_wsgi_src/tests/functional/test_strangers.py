@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that do not belong: on the daemons' socket, and from clients who try to make one message look like two."""
+"""Bytes and visitors that do not belong on the daemons' socket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import struct
+import subprocess
 from pathlib import Path
 from typing import Callable
 
@@ -81,7 +82,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_bytes_are_refused(server: Httpd, name: str) -> None:
+def test_E2_wrong_bytes_are_refused(server: Httpd, name: str) -> None:
     with connect(server) as connection:
         try:
             connection.sendall(WRONG[name])
@@ -92,7 +93,7 @@ def test_wrong_bytes_are_refused(server: Httpd, name: str) -> None:
     assert server.get("/hello").status == 200
 
 
-def test_random_bytes_kill_nobody(server: Httpd) -> None:
+def test_E2_random_bytes_kill_nobody(server: Httpd) -> None:
     before = server.get("/pid").text
     source = random.Random(1)
     good = hello() + head(b"\x01\0\0\0\x01\0\0\0k\0v\0", b"body")
@@ -123,57 +124,113 @@ def test_silent_connections_hold_nobody_up(server: Httpd) -> None:
         connection.close()
 
 
-# --- two messages in one ---
+# --- F8: whoever is not the server ---
 
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        "Content-Length: 5\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\r\nContent-Length: 5",
-        "Content-Length: 5\r\nContent-Length: 6",
-        "Content-Length: 5, 5",
-        "Transfer-Encoding: xchunked",
-        "Transfer-Encoding: chunked, identity",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding : chunked",
-        "Content-Length : 5",
-        " Content-Length: 5",
-    ],
+DAEMON = (
+    "WSGIDaemonProcess d processes=1 threads=2\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
+    "WSGIScriptAlias / {apps}/responses.py\n"
 )
-def test_a_smuggled_request_is_never_served(lab: Httpd, fields: str) -> None:
-    """Whatever the first part is taken for, what follows it must not become a request of its own on the connection,
-    unless both readings agree on where the first one ends."""
-    with lab.connect() as connection:
-        smuggled = "GET /responses/hello HTTP/1.1\r\nHost: x\r\n\r\n"
-        body = f"0\r\n\r\n{smuggled}"
-        connection.send(f"POST /inputs/read HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n{body}".encode())
-        connection.socket.shutdown(socket.SHUT_WR)
-        data = connection.buffer
-        while connection.fill():
-            data = connection.buffer
-    assert b"Hello World!" not in data
-    assert data.count(b"HTTP/1.1 ") <= 1
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 
 
-GET = "GET /inputs/read HTTP/1.1"
+def test_F8_no_token(httpd: Callable[..., Httpd]) -> None:
+    """Closed each time, told once with what came since."""
+    server = httpd(DAEMON)
+    before = server.get("/pid").text
+    for _ in range(20):
+        with connect(server) as connection:
+            connection.sendall(hello() + head())
+            assert is_refused(connection)
+    assert server.log().count("MWS3051") == 1
+    assert "refused 1 connections that are not from this server" in server.log()
+    assert server.get("/pid").text == before
 
 
-@pytest.mark.parametrize(
-    "request_line",
-    [
-        f"{GET}\r\nHost: x\r\nX: a\0b",
-        f"{GET}\r\nHost: x\r\nX: a\rb",
-        f"{GET}\r\nHost: x\r\nno colon here",
-        f"{GET}\r\nHost: x\r\nHost: y",
-        GET,
-        f"{GET.replace(' ', '  ', 1)}\r\nHost: x",
-    ],
-)
-def test_malformed_requests_do_not_reach_the_application(lab: Httpd, request_line: str) -> None:
-    with lab.connect() as connection:
-        connection.send(f"{request_line}\r\n\r\n".encode())
-        assert connection.response().status == 400
+CONNECT = """
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(10)
+try:
+    connection.connect(sys.argv[1])
+    connection.sendall(b"x" * 100)
+    print("read", connection.recv(100))
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@only_root
+def test_F8_another_user(httpd: Callable[..., Httpd]) -> None:
+    """The socket's mode keeps others out; should that be wrong, the daemon asks the kernel who it is."""
+    server = httpd(DAEMON)
+    (path,) = (p for p in (server.root / "run").iterdir() if p.is_socket())
+
+    def stranger() -> str:
+        command = ["/usr/bin/python3", "-c", CONNECT, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, user="games", cwd="/").stdout.strip()
+
+    assert stranger() == "PermissionError"
+    path.chmod(0o666)
+    for _ in range(3):
+        assert stranger() in ("read b''", "ConnectionResetError", "BrokenPipeError")
+    assert server.log().count("MWS3052") == 1
+    assert server.get("/hello").status == 200
+
+
+# --- F7: one group and another ---
+
+INTRUDER = """
+import ctypes, os, socket
+
+PTRACE_ATTACH = 16
+
+def application(environ, start_response):
+    pid, path = environ["QUERY_STRING"].split("&")
+    found = {}
+
+    def attempt(name, action):
+        try:
+            found[name] = repr(action())
+        except OSError as error:
+            found[name] = type(error).__name__
+
+    def connect():
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+
+    def trace():
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.ptrace(PTRACE_ATTACH, int(pid), None, None) < 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+    attempt("connect", connect)
+    attempt("signal", lambda: os.kill(int(pid), 9))
+    attempt("trace", trace)
+    for name in ("environ", "mem", "maps", "cwd/.", "root/tmp", "fd"):
+        attempt(name, lambda: os.listdir(f"/proc/{pid}/fd") if name == "fd" else open(f"/proc/{pid}/{name}").read(1))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [repr((os.getuid(), found)).encode()]
+"""
+
+
+@only_root
+def test_F7_a_group_cannot_reach_another(httpd: Callable[..., Httpd]) -> None:
+    server = httpd(
+        "WSGIDaemonProcess a processes=1 threads=1 user=games group=games\n"
+        "WSGIDaemonProcess b processes=1 threads=1 user=nobody group=nogroup\n"
+        'WSGIScriptAlias /a "{apps}/intruder.py" process-group=a application-group=%{GLOBAL}\n'
+        'WSGIScriptAlias /b "{apps}/responses.py" process-group=b application-group=%{GLOBAL}\n',
+        start=False,
+    )
+    server.app("intruder.py", INTRUDER)
+    server.start()
+    pid = server.get("/b/pid").text
+    for path in (p for p in (server.root / "run").iterdir() if p.is_socket()):
+        uid, found = eval(server.get(f"/a?{pid}&{path}").text)
+        assert uid not in (0, os.stat(f"/proc/{pid}").st_uid)
+        assert len(found) == 9
+        assert set(found.values()) == {"PermissionError"}, found
+    assert server.get("/b/pid").text == pid
 
 
 # --- an Apache child that dies ---
