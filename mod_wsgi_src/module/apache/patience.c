@@ -48,7 +48,7 @@ int64_t wap_patience_until(const wap_relay *relay)
 
     if (relay->claimed)
         return until;
-    until = sooner(until, after(relay->offered_us, group->queue_timeout));
+    until = sooner(until, after(relay->first_us, group->queue_timeout));
     return is_ready(relay) ? until : sooner(until, after(relay->offered_us, group->connect_timeout));
 }
 
@@ -79,7 +79,7 @@ wap_verdict wap_patience_ask(wap_relay *relay)
         int64_t waited = now - relay->offered_us;
         if (is_failed(relay) && withdraw(relay))
             return WAP_REPLAY;
-        if (!relay->claimed && queue && waited >= queue && withdraw(relay))
+        if (!relay->claimed && queue && now - relay->first_us >= queue && withdraw(relay))
             return time_out(relay, "queue-timeout: no thread was free", queue);
         if (!relay->claimed && !is_ready(relay) && group->connect_timeout &&
             waited >= group->connect_timeout * SECOND && withdraw(relay))
@@ -117,20 +117,23 @@ static void explain(const wap_relay *relay, char *text, size_t size)
 
 wap_verdict wap_relay_lost(wap_relay *relay)
 {
+    int stopping = wap_pools_stopping(), told = wio_board_given_up(relay->pool->board, relay->conn->word);
     char why[128];
 
     if (wio_board_withdraw(relay->pool->board, relay->conn->word, relay->id))
-        return wap_pools_stopping() ? WAP_UNAVAILABLE : WAP_REFUSED;
+        return stopping ? WAP_UNAVAILABLE : WAP_REFUSED;
 
-    if (wap_pools_stopping()) {
+    if (stopping) {
         apr_cpystrn(why, "this Apache process stops", sizeof why);
         relay->r->connection->keepalive = AP_CONN_CLOSE;
+    } else if (told) {
+        apr_cpystrn(why, "request-timeout", sizeof why);
     } else {
         explain(relay, why, sizeof why);
     }
-    ap_log_rerror(APLOG_MARK, wap_pools_stopping() ? APLOG_INFO : APLOG_ERR, 0, relay->r,
+    ap_log_rerror(APLOG_MARK, stopping || told ? APLOG_INFO : APLOG_ERR, 0, relay->r,
                   MWS(4052) "request %s: lost by daemon group '%s' %s: %s", wap_request_id(relay->r),
                   relay->pool->group->name, relay->reply.started ? "during its response" : "before its response", why);
-    relay->status = relay->reply.started ? wap_relay_cut(relay) : HTTP_BAD_GATEWAY;
+    relay->status = relay->reply.started ? wap_relay_cut(relay) : told ? HTTP_GATEWAY_TIME_OUT : HTTP_BAD_GATEWAY;
     return WAP_ENDED;
 }

@@ -87,6 +87,8 @@ static int offer(wap_relay *relay)
     wio_head_seal(&request->head, &request->fields);
 
     relay->offered_us = relay->last_us = wio_now_us();
+    if (!relay->first_us)
+        relay->first_us = relay->offered_us;
     wio_board_offer(relay->pool->board, conn->word, relay->id);
     relay->claimed = conn->word < 0;
     return wio_send_all(&wio_system, conn->fd, vec, 2, wio_iov_max(), -1, wap_patience_until(relay));

@@ -25,6 +25,7 @@ typedef struct wap_relay {
     wap_pool *pool;
     wap_conn *conn;
     uint64_t id;                 /* of this attempt */
+    int64_t first_us;            /* the first attempt began */
     int64_t offered_us, last_us; /* offered; the present wait began */
     int claimed;                 /* the application has it, as far as we know */
     uint32_t exits_before;       /* exit_pid of the process when the request was offered */

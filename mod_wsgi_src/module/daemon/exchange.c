@@ -356,7 +356,7 @@ static void describe_locked(const wdm_exchange *x, wdm_ended *which)
             snprintf(which->name, sizeof which->name, "%s", pair.value);
 }
 
-int wdm_exchange_expire(wdm_exchange *x, wdm_ended *which)
+int wdm_exchange_expire(wdm_exchange *x, wio_board *board, wdm_ended *which)
 {
     uint8_t frame[WIO_FRAME_SIZE];
     struct iovec vec = {frame, sizeof frame};
@@ -366,6 +366,7 @@ int wdm_exchange_expire(wdm_exchange *x, wdm_ended *which)
     if (ended) {
         x->expired = 1;
         describe_locked(x, which);
+        wio_board_give_up(board, x->request.word);
         wio_frame_put(frame, WIO_ABORT, 0, x->responding ? WIO_ABORT_TIMEOUT : GATEWAY_TIMEOUT, 0);
         if (!x->sending)
             wio_send_all(&wio_system, x->fd, &vec, 1, 1, -1, 1); /* without waiting; else the end of file tells it */

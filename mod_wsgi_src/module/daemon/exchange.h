@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../python/run_request.h"
+#include "../transport/board.h"
 #include "../transport/buffer.h"
 #include "../transport/frame.h"
 #include "../transport/shelf.h"
@@ -57,7 +58,7 @@ void wdm_exchange_retry(wdm_exchange *exchange, uint16_t reason);
 
 /* Monitor: the request's time is over. Its client gets 504 or sees the response cut; the worker fails at its next
  * send or read. 1 when this call ended it, and then tells which; 0 when there was nothing to end. */
-int wdm_exchange_expire(wdm_exchange *exchange, wdm_ended *ended);
+int wdm_exchange_expire(wdm_exchange *exchange, wio_board *board, wdm_ended *ended);
 
 /* In a process that the application forked: the connection is not its own. */
 void wdm_exchange_disown(wdm_exchange *exchange);

@@ -29,7 +29,7 @@ static int end_request(wdm_process *process, wdm_worker *worker, int64_t begun, 
 {
     const wdm_group *group = process->group;
 
-    if (!wdm_exchange_expire(&worker->exchange, which))
+    if (!wdm_exchange_expire(&worker->exchange, process->board, which))
         return 0;
     wdm_connections_give_up(process);
     worker->overdue_us = begun;

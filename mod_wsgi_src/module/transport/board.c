@@ -26,6 +26,7 @@ typedef struct claim_word {
     alignas(CACHE_LINE) _Atomic uint64_t claim; /* id << STATE_BITS | wio_claim */
     _Atomic uint32_t owner;                     /* pid of an Apache child, 0 free */
     _Atomic uint32_t runner;                    /* pid of the daemon that started the last request; 0 none */
+    _Atomic uint32_t given_up;                  /* by its daemon */
 } claim_word;
 
 typedef struct next_id {
@@ -198,6 +199,7 @@ void wio_board_offer(wio_board *board, int word, uint64_t id)
     if (word < 0 || (uint32_t)word >= board->words)
         return;
     atomic_store_explicit(&board->word[word].runner, 0, memory_order_relaxed);
+    atomic_store_explicit(&board->word[word].given_up, 0, memory_order_relaxed);
     atomic_store(&board->word[word].claim, claim_of(id, WIO_OFFERED));
 }
 
@@ -209,6 +211,17 @@ int wio_board_start(wio_board *board, uint32_t word, uint64_t id, uint32_t pid)
         return 0;
     atomic_store_explicit(&board->word[word].runner, pid, memory_order_relaxed);
     return 1;
+}
+
+void wio_board_give_up(wio_board *board, uint32_t word)
+{
+    if (word < board->words)
+        atomic_store(&board->word[word].given_up, 1);
+}
+
+int wio_board_given_up(const wio_board *board, int word)
+{
+    return word >= 0 && (uint32_t)word < board->words && atomic_load(&board->word[word].given_up);
 }
 
 uint32_t wio_board_runner(const wio_board *board, int word)

@@ -89,6 +89,9 @@ int wio_board_start(wio_board *board, uint32_t word, uint64_t id, uint32_t pid);
 int wio_board_withdraw(wio_board *board, int word, uint64_t id);
 /* The daemon that started the last request of this word; 0 when none did, or there is no word. */
 uint32_t wio_board_runner(const wio_board *board, int word);
+/* Daemon: it ends the connection of the request that it runs, and has told why in the log. */
+void wio_board_give_up(wio_board *board, uint32_t word);
+int wio_board_given_up(const wio_board *board, int word);
 
 /* Manager: withdraws what dead children had on offer and clears their rows and words. `gone` tells whether a pid is
  * dead. Returns how many rows belong to living children. */

@@ -111,6 +111,20 @@ def test_B10_siblings_finish(httpd: Make) -> None:
     until(lambda: server.get("/pid").text != before, "the process was replaced")
 
 
+def test_B10_a_client_that_does_not_read(httpd: Make) -> None:
+    """Its response blocks in the connection to Apache when its time is over: it is cut, and one line says why."""
+    server = daemon(httpd, "processes=1 threads=2 request-timeout=1")
+    before = server.get("/pid").text
+    mark = len(server.log())
+    with server.connect() as connection:
+        connection.request("GET", "/endless?n=unread")
+        told = server.wait_log(r"MWS3021: request (\S+): ", since=mark)
+        assert not connection.response().complete
+    until(lambda: server.get("/closes?n=unread").text == "1", "its close() was called")
+    assert server.get("/pid").text == before
+    assert len([line for line in server.error_lines(mark) if told[1] in line]) == 1
+
+
 def test_B11_the_gil_is_never_given_back(httpd: Make) -> None:
     """The process ends with its true reason, its Python stacks are in the log, the next request is served."""
     server = hanging(httpd, "deadlock-timeout=1 shutdown-timeout=1")

@@ -222,6 +222,10 @@ static void the_dead_are_swept(void)
     }
     CHECK(wio_board_runner(board, words[1]) == 0 && wio_board_runner(board, -1) == 0);
     CHECK(wio_board_start(board, (uint32_t)words[1], 101, 77) == 1 && wio_board_runner(board, words[1]) == 77);
+    wio_board_give_up(board, (uint32_t)words[1]);
+    wio_board_give_up(board, WIO_NO_WORD);
+    CHECK(wio_board_given_up(board, words[1]) && !wio_board_given_up(board, words[0]) &&
+          !wio_board_given_up(board, -1));
 
     CHECK(wio_board_sweep(board, odd_is_dead) == 2);
     CHECK(wio_board_inflight(board, 1) == 2);
