@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pytest
 from harness.client import Response
-from harness.protocols import tls, tls_connect
+from harness.protocols import Connection2, http2, tls, tls_connect
 from harness.server import Httpd
 
 Make = Callable[..., Httpd]
@@ -367,6 +367,30 @@ def test_what_mod_ssl_knows(httpd: Make) -> None:
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["environ"]["wsgi.url_scheme"][1] == "https"
     https, protocol = noted(server, "ACCESS", mark)[2:]
     assert (https, protocol[:5]) == (1, "TLSv1")
+
+
+def test_hooks_and_proxies_under_http2(httpd: Make, mode: str) -> None:
+    """Each stream is asked about by itself, with the client that its proxy names; TLS of the connection is seen."""
+    server = httpd(start=False)
+    port, lines = tls(server)
+    process = "WSGIDaemonProcess app threads=4\nWSGIProcessGroup app\n" if mode == "daemon" else ""
+    server.app("hooks.py", SCRIPT)
+    server.configure(
+        http2() + process + "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {apps}/environment.py\n"
+        "<Location />\nWSGIAccessScript {apps}/hooks.py\n"
+        "WSGITrustedProxyHeaders X-Forwarded-For\nWSGITrustedProxies 127.0.0.1\n</Location>\n" + lines
+    )
+    server.start()
+    mark = len(server.log())
+    with Connection2(0, tls_connect(port, ["h2"])) as connection:
+        numbers = [connection.request(f"/?{answer}", fields=[("x-forwarded-for", "203.0.113.5")])
+                   for answer in ("True", "False", "1", "None")]  # fmt: skip
+        streams = [connection.response(number) for number in numbers]
+    assert [stream.status for stream in streams] == [200, 403, 500, 200]
+    environ = json.loads(streams[0].body)["environ"]
+    assert [environ[key][1] for key in ("REMOTE_ADDR", "wsgi.url_scheme")] == ["203.0.113.5", "https"]
+    asked, host, https, _ = noted(server, "ACCESS", mark)
+    assert (asked["SERVER_PROTOCOL"], host, https) == ("HTTP/2.0", "203.0.113.5", 1)
 
 
 CAPSULE = """
