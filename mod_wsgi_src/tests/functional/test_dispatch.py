@@ -161,6 +161,47 @@ def test_environ_of_a_dispatch_script(server: Httpd) -> None:
     assert "wsgi.input" not in environ
 
 
+SPECIAL = """
+WSGIDaemonProcess localhost:{port} processes=1 threads=1
+WSGIDaemonProcess localhost:{port}|/resource processes=1 threads=1
+WSGIDaemonProcess plain processes=1 threads=1
+WSGIScriptAlias /server {apps}/groups.py process-group=%{SERVER} application-group=%{HOST}
+WSGIScriptAlias /host {apps}/groups.py process-group=%{HOST} application-group=%{SERVER}
+WSGIScriptAlias /resource {apps}/groups.py process-group=%{RESOURCE}
+WSGIScriptAlias /environ {apps}/groups.py process-group=%{ENV:GROUP} application-group=%{ENV:INNER}
+WSGIScriptAlias /unknown {apps}/groups.py process-group=%{ENV:NOBODY} application-group=%{GLOBAL}
+WSGIScriptAlias /inner-unknown {apps}/groups.py application-group=%{ENV:NOBODY}
+RewriteEngine On
+RewriteCond %{QUERY_STRING} ^rewritten$
+RewriteRule ^/environ - [E=GROUP:plain,E=INNER:%{SERVER}]
+<Location /environ/set>
+    SetEnv INNER %{GLOBAL}
+</Location>
+"""
+
+
+def test_special_names_of_groups(httpd: Make) -> None:
+    """%{...} in both kinds of groups. ENV is a variable of the request, else of the process, and may hold another."""
+    server = httpd(start=False)
+    server.configure(SPECIAL.replace("E=INNER:%{SERVER}", "E=INNER:\\%{SERVER}"))
+    server.start({"GROUP": "plain", "INNER": "%{RESOURCE}"})
+    me = f"localhost:{server.port}"
+
+    def names(path: str) -> tuple[str, str]:
+        seen = json.loads(server.get(path).body)
+        return seen["process_group"], seen["application_group"]
+
+    assert names("/server") == (me, me)
+    assert names("/host") == (me, me)
+    assert names("/resource") == (f"{me}|/resource", f"{me}|/resource")
+    assert names("/environ") == ("plain", f"{me}|/environ")
+    assert names("/environ/set") == ("plain", "")
+    assert names("/environ?rewritten") == ("plain", me)
+    assert server.get("/unknown").status == 500
+    server.wait_log(r"%\{ENV:NOBODY\}")
+    assert names("/inner-unknown") == ("", "%{ENV:NOBODY}")  # a name like any other
+
+
 HOSTS = """
 <VirtualHost *:{port}>
     ServerName first.example
