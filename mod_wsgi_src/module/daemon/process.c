@@ -354,6 +354,12 @@ static const char *shutdown_reason(const wdm_process *process)
         return "request_timeout";
     case WIO_EXIT_INACTIVITY:
         return "inactivity_timeout";
+    case WIO_EXIT_AGE:
+        return "restart_interval";
+    case WIO_EXIT_CPU_TIME:
+        return "cpu_time_limit";
+    case WIO_EXIT_MEMORY:
+        return "memory_limit";
     default:
         return atomic_load(&process->replacement) ? "eviction_signal" : "shutdown_signal";
     }
@@ -373,6 +379,7 @@ static _Noreturn void finish(wdm_process *process)
         wdm_log(process->config, process->group->vhost, WPY_LOG_WARNING,
                 MWS(3033) "daemon process %ld of group '%s' ends without Python's shutdown: a request still runs",
                 (long)getpid(), process->group->name);
+        wpy_telemetry_stop(shutdown_reason(process));
         wdm_process_exit(process);
     }
     wpy_stop(shutdown_reason(process));

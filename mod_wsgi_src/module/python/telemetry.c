@@ -22,13 +22,34 @@
 static struct {
     const wpy_telemetry *config;
     struct sockaddr_un collector;
-    int fd;
+    int fd, runs;
     atomic_int told; /* that the collector cannot be reached */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int ending;
-} telemetry = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} telemetry = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Intervals do not care for the wall clock, where the system can do that. */
+#ifdef __APPLE__
+#define wait_clock_us wio_wall_us
+static int init_wait(void)
+{
+    return pthread_cond_init(&telemetry.changed, NULL);
+}
+#else
+#define wait_clock_us wio_now_us
+static int init_wait(void)
+{
+    pthread_condattr_t attributes;
+    int failed = pthread_condattr_init(&attributes);
+    if (!failed)
+        failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!failed)
+        failed = pthread_cond_init(&telemetry.changed, &attributes);
+    return failed;
+}
+#endif
 
 /* ---- datagrams ---- */
 
@@ -176,7 +197,7 @@ static void tell_sample(void)
 /* Waits for the end of an interval. 1 when the process ends. */
 static int rest(void)
 {
-    int64_t until_us = wio_wall_us() + (int64_t)telemetry.config->interval_ms * 1000;
+    int64_t until_us = wait_clock_us() + (int64_t)telemetry.config->interval_ms * 1000;
     struct timespec until = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
     int ending;
     pthread_mutex_lock(&telemetry.lock);
@@ -226,27 +247,28 @@ void wpy_telemetry_start(const wpy_telemetry *config)
     wpy_sample_begin();
     wpy_recorder_start(config->slow_ms >= 0, config->user_agent);
     tell_event("start", NULL);
-    if ((failed = start_thread())) {
+    if ((failed = init_wait()) || (failed = start_thread())) {
         wpy_log(0, WPY_LOG_ERROR, MWS(2083) "no telemetry: no thread for it: %s", strerror(failed));
-        telemetry.config = NULL;
+        return;
     }
+    telemetry.runs = 1;
 }
 
 void wpy_telemetry_draining(void)
 {
-    if (telemetry.config)
+    if (telemetry.runs)
         tell_event("draining", NULL);
 }
 
 void wpy_telemetry_stop(const char *reason)
 {
-    if (!telemetry.config)
+    if (!telemetry.runs)
         return;
+    telemetry.runs = 0;
     pthread_mutex_lock(&telemetry.lock);
     telemetry.ending = 1;
     pthread_cond_broadcast(&telemetry.changed);
     pthread_mutex_unlock(&telemetry.lock);
     pthread_join(telemetry.thread, NULL);
     tell_event("stop", reason);
-    telemetry.config = NULL;
 }

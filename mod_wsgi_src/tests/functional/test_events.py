@@ -153,7 +153,13 @@ def test_shutdown_is_told_with_its_reason(serve: Callable[..., Httpd], mode: str
 
 @pytest.mark.parametrize("mode", ["daemon"])
 @pytest.mark.parametrize(
-    ("options", "reason"), [("maximum-requests=1", "maximum_requests"), ("", "script_reload"), ("", "eviction_signal")]
+    ("options", "reason"),
+    [
+        ("maximum-requests=1", "maximum_requests"),
+        ("restart-interval=1", "restart_interval"),
+        ("", "script_reload"),
+        ("", "eviction_signal"),
+    ],
 )
 def test_shutdown_reasons(serve: Callable[..., Httpd], mode: str, options: str, reason: str) -> None:
     server = serve("inside.py", daemon=f"processes=1 threads=2 {options}")

@@ -68,7 +68,9 @@ def test_B14_the_log_survives(serve: Serve, deed: str) -> None:
 def test_B14_a_process_without_descriptors_is_replaced(serve: Serve, mode: str) -> None:
     server = serve("rude.py", daemon="processes=1 threads=2")
     before = serves(server)
+    mark = len(server.log())
     assert server.get("/close_all").status == 502
+    told_once(server, mark, r"\[wsgi:error\].* lost by daemon group 'app' before its response")
     until(lambda: serves(server) != before, "a successor serves")
     assert len(server.daemons()) == 1
 
