@@ -181,3 +181,21 @@ def test_H3_stopping_with_requests_in_flight(serve: Make, number: signal.Signals
         assert [connection.response().status for connection in connections] == [200] * 3
     for connection in connections:
         connection.close()
+
+
+COUNTED = """
+import builtins
+builtins.loads = getattr(builtins, "loads", 0) + 1
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [str(builtins.loads).encode()]
+"""
+
+
+def test_a_script_without_a_time_is_loaded_once(serve: Make) -> None:
+    """Builds that can be repeated set the times of all files to 0."""
+    server = serve("counted.py", start=False)
+    os.utime(server.app("counted.py", COUNTED), (0, 0))
+    server.start()
+    assert [server.get("/").text for _ in range(3)] == ["1"] * 3
