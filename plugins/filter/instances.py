@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, status
 
 
 def _normalise(
@@ -44,8 +44,10 @@ class FilterModule:
     def filters(self) -> dict[str, object]:
         return {
             "express_options": express.options,
+            "health_questions": status.questions,
             "instance_errors": instance_errors,
             "normalise_instances": normalise_instances,
+            "status_table": status.table,
             "target_hosts": target_hosts,
             "unknown_variables": instances.unknown_variables,
         }

@@ -72,14 +72,14 @@ class Door:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-NAMED = {"site": "modwsgi.toolkit.site", "stop": "modwsgi.toolkit.stop"}
+NAMED = {name: f"modwsgi.toolkit.{name}" for name in ("site", "stop", "status", "uninstall")}
 
 
 @pytest.fixture(scope="session")
 def checkout_door(checkout: Path) -> Door:
     return Door(
         copy=checkout / "collections/ansible_collections/modwsgi/toolkit",
-        playbooks={name: str(checkout / f"{name}.yml") for name in NAMED},
+        playbooks={name: str(checkout / f"{name}.yml") for name in ("site", "stop")},
     )
 
 

@@ -103,3 +103,17 @@ def test_the_other_doors(provision, name, request):
     made = provision(door)
     assert made.returncode == 0, made.stdout + made.stderr
     check_answer(provision)
+
+    status = provision(door, playbook="status")
+    assert re.search(r"guestbook  ready  ok +\d+", status.stdout), status.stdout + status.stderr
+
+    unasked = provision(door, playbook="uninstall")
+    assert unasked.returncode != 0
+    assert "nothing was removed" in unasked.stdout + unasked.stderr
+    check_answer(provision)
+
+    everything = extra(mod_wsgi_uninstall_confirm="all", mod_wsgi_uninstall_data="true")
+    removed = provision(door, *everything, playbook="uninstall")
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert processes(provision.home / "instances/guestbook") == set()
+    assert not provision.home.exists()
