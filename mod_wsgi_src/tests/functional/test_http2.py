@@ -102,7 +102,7 @@ def test_B6_a_short_response_is_reset(server: Httpd) -> None:
 
 
 @pytest.mark.parametrize("length", ["", "?length=1000"])
-def test_R6_a_killed_daemon_resets_the_stream(server: Httpd, mode: str, length: str, module_path: Path) -> None:
+def test_A3_A4_R6_a_killed_daemon_resets_the_stream(server: Httpd, mode: str, length: str, module_path: Path) -> None:
     if mode == "embedded":
         pytest.skip("who kills the process in embedded mode has killed the connection")
     other = Httpd(module_path)

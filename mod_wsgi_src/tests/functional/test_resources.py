@@ -29,6 +29,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its us
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if "MOD_WSGI_TEST_PRELOAD" in os.environ:
+        pytest.skip("a sanitizer replaces the same functions")
     return building.shim(tmp_path_factory.mktemp("faults"), "faults")
 
 
