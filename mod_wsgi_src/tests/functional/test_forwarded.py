@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
 import pytest
+from harness.client import Connection
+from harness.protocols import load_module
 from harness.server import Httpd
 
 Make = Callable[..., Httpd]
@@ -193,6 +196,42 @@ def test_F3_the_two_families_are_not_mixed(server: Httpd) -> None:
     assert (environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]) == ("127.0.0.1", "https")
     assert "HTTP_FORWARDED" not in environ
     assert seen(server, "both", standard)["REMOTE_ADDR"] == "203.0.113.1"
+
+
+def test_F3_a_proxy_that_comes_over_ipv6(httpd: Make) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            port = probe.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    httpd(
+        f"Listen [::1]:{port}\n"
+        'WSGIScriptAlias /near "{apps}/environment.py"\nWSGIScriptAlias /far "{apps}/environment.py"\n'
+        "WSGITrustedProxyHeaders X-Forwarded-For\n"
+        "<Location /near>\nWSGITrustedProxies ::/127\n</Location>\n"
+        "<Location /far>\nWSGITrustedProxies ::2/127 0.0.0.0/0\n</Location>\n"
+    )
+    seen = {}
+    for path in ("/near", "/far"):
+        with Connection(port, "::1") as connection:
+            connection.request("GET", path, [("X-Forwarded-For", "2001:db8::7"), ("Connection", "close")])
+            seen[path] = json.loads(connection.response().body)["environ"]["REMOTE_ADDR"][1]
+    assert seen == {"/near": "2001:db8::7", "/far": "::1"}
+
+
+def test_F3_a_client_that_httpd_found_itself_is_the_peer(httpd: Make) -> None:
+    """mod_remoteip, which speaks the PROXY protocol too, tells who sent the request; that one is no trusted proxy."""
+    server = httpd(
+        load_module("remoteip") + "RemoteIPHeader X-Client-IP\nRemoteIPInternalProxy 127.0.0.1\n"
+        'WSGIScriptAlias / "{apps}/environment.py"\n'
+        "WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Proto\nWSGITrustedProxies 127.0.0.1\n"
+    )
+    claims = [("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-Proto", "https")]
+    for peer, found, scheme in (("203.0.113.5", "203.0.113.5", "http"), (None, "192.0.2.66", "https")):
+        fields = [*claims, ("X-Client-IP", peer)] if peer else claims
+        environ = json.loads(server.get("/", fields).body)["environ"]
+        assert (environ["REMOTE_ADDR"][1], environ["wsgi.url_scheme"][1]) == (found, scheme)
 
 
 def test_without_proxies_everybody_is_one(server: Httpd) -> None:
