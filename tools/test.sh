@@ -57,6 +57,12 @@ install_server() {
 
 suite() { python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$scratch/pytest" "$@"; }
 
+# What takes minutes once is made beside the first stages. Those that need it find it made, or wait for its lock.
+prefetch() {
+    httpd_wheel "$server_python"
+    [ "$images" = no ] || images_impossible || for suite in bookworm trixie; do molecule/shared/image.sh "$suite"; done
+}
+
 stages_begin
 stage "packages" packages
 stage "tools (.venv)" need_venv dev
@@ -66,6 +72,8 @@ need_venv dev # again, in this shell: PATH
 # A server's Python must be readable by the users that daemons run as; the distribution's always is.
 server_python=${MOD_WSGI_TEST_PYTHON:-/usr/bin/python3}
 [ -x "$server_python" ] || server_python=$(find_python)
+
+prefetch >"$LOGS/prefetch.log" 2>&1 &
 
 stage "lint" lint_all
 stage "C units: transport" c_units

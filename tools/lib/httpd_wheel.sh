@@ -12,13 +12,18 @@ EOF_PYTHON
     )
     version=$(sed -n 's/^mod_wsgi-httpd==//p' "$CHECKOUT/requirements/httpd.txt")
     shelf=$CACHE/httpd/$version/$platform
-    for wheel in "$shelf"/*.whl; do
-        [ -f "$wheel" ] || continue
-        echo "$wheel"
-        return
-    done
-    say "compiling the bundled httpd $version for $platform (once, about 3 minutes)"
     mkdir -p "$shelf"
+    (
+        command -v flock >/dev/null && flock 9 # who comes second waits, and finds it made
+        [ -n "$(httpd_wheel_in "$shelf")" ] || compile_httpd "$1"
+        httpd_wheel_in "$shelf"
+    ) 9>"$shelf/.lock"
+}
+
+httpd_wheel_in() { find "$1" -maxdepth 1 -name '*.whl'; }
+
+compile_httpd() {
+    say "compiling the bundled httpd $version for $platform (once, about 3 minutes)"
     work=$(mktemp -d "$shelf/.work-XXXXXX")
     # pip, setuptools and wheel anew: Debian's pip 23 compiles first and then finds that it cannot make a wheel.
     if "$1" -m venv "$work/venv" &&
@@ -27,10 +32,8 @@ EOF_PYTHON
             --wheel-dir "$work/out" --requirement "$CHECKOUT/requirements/httpd.txt"; then
         mv "$work/out"/*.whl "$shelf/"
         rm -rf "$work"
-        ls "$shelf"/*.whl
     else
         rm -rf "$work"
         return 1
     fi >&2
-    ls "$shelf"/*.whl
 }
