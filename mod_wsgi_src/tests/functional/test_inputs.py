@@ -6,7 +6,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import socket
+import threading
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -192,3 +195,83 @@ def test_D7_a_body_that_a_filter_unpacks(serve: Callable[..., Httpd], size: int)
     fields = [*encoded, ("Transfer-Encoding", "chunked")]
     assert eval(server.get("/sizes", fields, method="POST", body=chunked(packed, 999)).text) == expected
     assert eval(server.get("/read", encoded, method="POST", body=packed).text) == plain
+
+
+def test_B17_more_is_ignored_than_is_allowed(serve: Callable[..., Httpd]) -> None:
+    """What the application leaves is read up to the limit, and then the connection ends."""
+    server = serve("inputs.py", "LimitRequestBody 100000\nWSGIChunkedRequest On\n")
+    with server.connect() as connection:
+        connection.request("POST", "/ignore", [("Transfer-Encoding", "chunked")], chunked(b"x" * 300000, 5000))
+        response = connection.response()
+        assert (response.status, response.text) == (200, "'ignored'") or response.status == 413
+        assert connection.closed_by_server()
+    assert server.get("/ignore").text == "'ignored'"
+
+
+# --- sizes ---
+
+SIZED = """
+BLOCK = bytes(range(256)) * 256
+
+def application(environ, start_response):
+    size = 0
+    while piece := environ["wsgi.input"].read(65536):
+        size += len(piece)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(size).encode()] if size else (BLOCK for _ in range(int(environ["QUERY_STRING"] or 0)))
+"""
+
+
+def peaks(server: Httpd) -> dict[int, int]:
+    """The most memory that each process has had, in KiB."""
+    found = {}
+    for process in server.processes():
+        match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+        found[process.pid] = int(match.group(1)) if match else 0
+    return found
+
+
+def test_D1_large_bodies_take_no_memory(serve: Callable[..., Httpd]) -> None:
+    """64 MiB up and down, then eight of 8 MiB at once; `./run reliability R10` does it with more."""
+    server = serve("sized.py", start=False)
+    server.app("sized.py", SIZED)
+    server.start()
+
+    def up(megabytes: int) -> None:
+        with server.connect() as connection:
+            connection.request("POST", "/", [("Content-Length", str(megabytes << 20))])
+            for _ in range(megabytes):
+                connection.send(bytes(1 << 20))
+            assert connection.response().text == str(megabytes << 20)
+
+    def down(megabytes: int) -> None:
+        with server.connect() as connection:
+            connection.request("GET", f"/?{megabytes * 16}")
+            connection.head()
+            size = 0
+            while piece := connection.chunk():
+                size += len(piece)
+            assert (piece, size) == (b"", megabytes << 20)
+
+    failed = []
+
+    def both() -> None:
+        try:
+            up(8)
+            down(8)
+        except (AssertionError, OSError) as error:
+            failed.append(error)
+
+    up(1)
+    down(1)
+    before = peaks(server)
+    up(64)
+    down(64)
+    threads = [threading.Thread(target=both) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    after = peaks(server)
+    assert max(after[pid] - before[pid] for pid in before) <= 16 * 1024
