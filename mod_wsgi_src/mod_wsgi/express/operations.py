@@ -72,7 +72,7 @@ def describe(instance: Instance) -> dict[str, Any]:
             name: [{"failures": seat.failures, "daemons": _daemons(seat)} for seat in seats]
             for name, seats in groups.items()
         },
-        "logs": instance.facts["logs"],
+        "logs": instance.facts.get("logs", {}),
     }
 
 
@@ -152,7 +152,7 @@ def _replace(instance: Instance, server: int, group: str, numbers: list[int], en
         if all(now[number].serving and not old[number] & set(now[number].serving) for number in numbers):
             return
         if any(now[number].failures > before[number].failures for number in numbers):
-            log = instance.facts["logs"].get("error") or "the terminal of the server"
+            log = instance.facts.get("logs", {}).get("error") or "the terminal of the server"
             raise ExpressError(f"the new version does not load, the old one serves on; see {log}")
         if time.monotonic() > end:
             raise ExpressError("the new version did not load in time, the old one serves on; see --timeout")
@@ -163,7 +163,7 @@ def _replace(instance: Instance, server: int, group: str, numbers: list[int], en
 
 
 def logs(instance: Instance, name: str, lines: int, follow: bool) -> int:
-    known = instance.facts["logs"]
+    known = instance.facts.get("logs", {})
     if name not in known:
         raise UsageError(f"logs: there is no log {name!r}; choose one of {', '.join(known) or 'none'}")
     if not known[name]:

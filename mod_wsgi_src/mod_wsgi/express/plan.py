@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import manifest, processes
+from . import manifest, processes, roster
 from .files import File, render
 from .model import Model
 
@@ -71,6 +71,14 @@ def decide(model: Model, rendered: list[File]) -> tuple[str, list[str], list[str
     return NONE, [], []
 
 
+def _daemons(model: Model, pid: int, groups: list[str]) -> dict[str, list[int]]:
+    """As the server tells; by their titles while it does not."""
+    listed = roster.read(model.server_root, pid)
+    if not listed:
+        return processes.daemons(pid, groups)
+    return {group: sorted(daemon for seat in listed.get(group, []) for daemon in seat.serving) for group in groups}
+
+
 def make_plan(model: Model) -> dict[str, Any]:
     rendered = render(model)
     action, reasons, services = decide(model, rendered)
@@ -96,6 +104,6 @@ def make_plan(model: Model) -> dict[str, Any]:
         "services": services,
         "running": pid is not None,
         "pid": pid,
-        "daemons": processes.daemons(pid, groups) if pid else {},
+        "daemons": _daemons(model, pid, groups) if pid else {},
         "would_interrupt": pid is not None and action == STOP_START,
     }

@@ -24,6 +24,10 @@ from harness.waiting import until
 
 APPS = Path(__file__).parent / "apps"
 STOP_SECONDS = 30
+REQUIREMENTS = (
+    *("Django==4.2.16", "Flask==3.0.3", "WsgiDAV==4.3.3", "cheroot==10.0.1"),
+    *("coverage>=7", "PasteDeploy==3.1.0", "setuptools<80"),  # PasteDeploy imports pkg_resources
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +38,16 @@ def venv() -> Path:
     if not Path(named, "bin", "mod_wsgi-express").is_file():
         pytest.fail(f"MOD_WSGI_VENV={named}: there is no bin/mod_wsgi-express in it")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def packages(venv: Path) -> Iterator[Path]:
+    """Real packages, in a directory of their own: the environment under test stays as it is."""
+    with tempfile.TemporaryDirectory(prefix="wsgi-packages-") as name:
+        os.chmod(name, 0o755)
+        pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--target", name, *REQUIREMENTS], check=True, cwd="/")
+        yield Path(name)
 
 
 class Server:

@@ -8,9 +8,7 @@ import hashlib
 import json
 import os
 import socket
-import subprocess
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -185,16 +183,7 @@ def test_telemetry(express):
             heard = collector.recv(65536)
 
 
-@pytest.fixture(scope="session")
-def paste(venv):
-    with tempfile.TemporaryDirectory(prefix="wsgi-paste-") as name:
-        os.chmod(name, 0o755)
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--target", name, "PasteDeploy", "setuptools<80"], check=True, cwd="/")
-        yield Path(name)
-
-
-def test_paste(express, paste):
+def test_paste(express, packages):
     (express.apps / "pasted.py").write_text(
         """
 def factory(global_config, word):
@@ -205,5 +194,5 @@ def factory(global_config, word):
 """
     )
     (express.apps / "site.ini").write_text("[app:main]\npaste.app_factory = pasted:factory\nword = from the file\n")
-    words = ["--application-type", "paste", "--working-directory", express.apps, "--python-path", paste]
+    words = ["--application-type", "paste", "--working-directory", express.apps, "--python-path", packages]
     assert express.start(express.apps / "site.ini", *words).fetch().body == b"from the file"

@@ -13,10 +13,8 @@ import select
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from harness.client import ClosedError, Connection, fetch
@@ -180,10 +178,10 @@ def seen(express, *more):
     return server.environ(), found[0]["os"]
 
 
-def test_the_tools_are_announced(express, coverage_package):
+def test_the_tools_are_announced(express, packages):
     tools = ["--enable-debugger", "--enable-profiler", "--enable-recorder", "--enable-gdb", "--enable-coverage"]
     expected = {f"MOD_WSGI_{name}_ENABLED": "true" for name in ("DEBUGGER", "PROFILER", "RECORDER", "GDB", "COVERAGE")}
-    for found in seen(express, *tools, "--python-path", coverage_package):
+    for found in seen(express, *tools, "--python-path", packages):
         assert found == {**EXPRESS, **expected, "MOD_WSGI_DEBUG_MODE": "true"}
 
 
@@ -198,19 +196,10 @@ def test_options_without_effect_are_noted(express):
     assert "WSGIDaemonProcess" not in express.conf()
 
 
-@pytest.fixture(scope="session")
-def coverage_package(venv):
-    with tempfile.TemporaryDirectory(prefix="wsgi-coverage-") as name:
-        os.chmod(name, 0o755)
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--target", name, "coverage"], check=True, cwd="/")
-        yield Path(name)
-
-
-def test_coverage_counts_lines(express, coverage_package):
+def test_coverage_counts_lines(express, packages):
     report = express.directory / "report"
     server = express.start(
-        *words(express, "--enable-coverage", "--coverage-directory", report, "--python-path", coverage_package)
+        *words(express, "--enable-coverage", "--coverage-directory", report, "--python-path", packages)
     )
     assert server.fetch("/").status == 200
     assert server.fetch("/error").status == 500

@@ -6,24 +6,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 MODES = pytest.mark.parametrize("mode", [[], ["--embedded-mode"]], ids=["daemon", "embedded"])
-REQUIREMENTS = ("Django==4.2.16", "Flask==3.0.3", "WsgiDAV==4.3.3", "cheroot==10.0.1")
-
-
-@pytest.fixture(scope="session")
-def packages(venv: Path) -> Iterator[Path]:
-    """The frameworks, in a directory of their own: the environment under test stays as it is."""
-    with tempfile.TemporaryDirectory(prefix="wsgi-frameworks-") as name:
-        os.chmod(name, 0o755)
-        pip = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--target", name, *REQUIREMENTS], check=True, cwd="/")
-        yield Path(name)
 
 
 @MODES
