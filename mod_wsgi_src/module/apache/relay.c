@@ -45,8 +45,8 @@ int wap_relay_conclude(wap_relay *relay)
 {
     if (!relay->whole)
         return relay->status;
-    wap_backlog_close(&relay->backlog);
-    return wap_reply_end(&relay->reply);
+    /* What cannot be sent is missing: then it must not look whole. */
+    return wap_backlog_close(&relay->backlog) < 0 ? wap_reply_abort(&relay->reply) : wap_reply_end(&relay->reply);
 }
 
 /* A frame that makes no sense: both ends are one shared object, so this is a damaged daemon. */
@@ -336,8 +336,8 @@ static wap_verdict take_file(wap_relay *relay)
     relay->n_fds--;
     relay->body_bytes += part.length;
     relay->unflushed = 1;
-    wap_backlog_close(&relay->backlog);
-    int gone = wap_reply_file(&relay->reply, fd, (apr_off_t)part.offset, (apr_off_t)part.length) < 0;
+    int gone = wap_backlog_close(&relay->backlog) < 0 ||
+               wap_reply_file(&relay->reply, fd, (apr_off_t)part.offset, (apr_off_t)part.length) < 0;
     close(fd);
     return gone ? end_with(relay, wap_relay_cut(relay)) : WAP_GOING_ON;
 }
