@@ -209,7 +209,7 @@ def test_a_script_that_kills_its_process_at_load_is_not_a_fork_storm(httpd: Make
 def test_A8_a_process_that_dies_at_its_start_for_ever(httpd: Make) -> None:
     """A script loaded at start ends the process: 503 with Retry-After, at most one start a second, then mended."""
     server = httpd(
-        DEATHS.format(options="processes=1 threads=1 connect-timeout=2")
+        DEATHS.format(options="processes=1 threads=1 connect-timeout=12")
         + "WSGIImportScript {apps}/deadly.py process-group=d application-group=%{GLOBAL}\n",
         start=False,
     )
@@ -224,7 +224,7 @@ def test_A8_a_process_that_dies_at_its_start_for_ever(httpd: Make) -> None:
     server.wait_log(r"MWS3043: .* 3 times in a row", since=0)
     begin = time.monotonic()
     assert server.get("/pid").status == 503
-    assert time.monotonic() - begin < 1.5, "no wait for a group that is known to fail"
+    assert time.monotonic() - begin < 6, "no wait for a group that is known to fail"
     until(lambda: len(starts.read_text().split()) >= 4, "it was tried again")
     times = [float(line) for line in starts.read_text().split()]
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
@@ -243,7 +243,7 @@ def test_A9_an_end_that_hangs(httpd: Make, where: str) -> None:
     server.settle()
     begin = time.monotonic()
     server.stop(settle=False)
-    assert time.monotonic() - begin < 1 + 1 + 2  # and as much again for a slow machine
+    assert time.monotonic() - begin < 1 + 1 + 4  # httpd itself needs a second, a slow machine more
 
 
 def test_A10_the_apache_child_dies(httpd: Make) -> None:
@@ -261,7 +261,7 @@ def test_A10_the_apache_child_dies(httpd: Make) -> None:
         for victim in victims:
             os.kill(victim, signal.SIGKILL)
         until(lambda: log.exists() and log.read_text() == "x", "the generator was closed", 5.0)
-        assert time.monotonic() - begin < 2.0
+        assert time.monotonic() - begin < 3.0  # a second, and as much again twice for a slow machine
     until(lambda: server.get("/pid").status == 200, "the only thread is free")
     assert int(server.get("/pid").text) == pid
 

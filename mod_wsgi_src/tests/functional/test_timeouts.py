@@ -80,7 +80,7 @@ def test_B10_a_request_that_hangs(httpd: Make, where: str) -> None:
     mark = len(server.log())
     begin = time.monotonic()
     assert server.get(f"/{where}").status == 504
-    assert time.monotonic() - begin < 4.0  # request-timeout + 1 s, and as much for a slow machine
+    assert time.monotonic() - begin < 5.0  # request-timeout + 1 s, and slack for a slow machine
     told = server.wait_log(r"MWS3021: request (\S+): ", since=mark)
     server.wait_log(r"hangs\.py", since=mark)  # where it stood
     if where == "python":
