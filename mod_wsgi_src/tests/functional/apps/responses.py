@@ -17,10 +17,9 @@ def argument(environ, name="n", default=""):
 class Closing:
     """An iterable that counts its close()."""
 
-    def __init__(self, name, items, fail_in_close=False):
+    def __init__(self, name, items):
         self.name = name
         self.items = iter(items)
-        self.fail_in_close = fail_in_close
         closed[name] = 0
 
     def __iter__(self):
@@ -31,8 +30,6 @@ class Closing:
 
     def close(self):
         closed[self.name] += 1
-        if self.fail_in_close:
-            raise RuntimeError("close failed on purpose")
 
 
 def failing(items, message="failed on purpose"):
@@ -116,16 +113,6 @@ def many_small(environ, start_response):
         yield b"%d," % i
 
 
-def late_error(environ, start_response):
-    """exc_info before anything was sent replaces status and header fields."""
-    start_response("200 OK", [*PLAIN, ("X-First", "1")])
-    try:
-        raise ValueError("noticed in time")
-    except ValueError:
-        start_response("500 Noticed", PLAIN, sys.exc_info())
-    return [b"replaced"]
-
-
 def streaming(environ, start_response):
     """Yields the first block, then waits for a file before it goes on: only a client that got it can make the file."""
     start_response("200 OK", PLAIN)
@@ -156,11 +143,6 @@ def closes(environ, start_response):
     return [str(closed.get(argument(environ), -1)).encode()]
 
 
-def surplus(environ, start_response):
-    start_response("200 OK", [*PLAIN, ("Content-Length", "4")])
-    return [b"12", b"34567", b"89"]
-
-
 # --- wrong ---
 
 
@@ -168,39 +150,9 @@ def raises(environ, start_response):
     raise RuntimeError("raised before start_response")
 
 
-def raises_after_start(environ, start_response):
-    start_response("200 OK", PLAIN)
-    raise RuntimeError("raised after start_response")
-
-
 def raises_in_iteration(environ, start_response):
     start_response("200 OK", PLAIN)
     return Closing(argument(environ), failing([b"some", b"thing"]))
-
-
-def raises_before_first(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return Closing(argument(environ), failing([]))
-
-
-def raises_with_length(environ, start_response):
-    start_response("200 OK", [*PLAIN, ("Content-Length", "100")])
-    return failing([b"some", b"thing"])
-
-
-def raises_in_close(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return Closing(argument(environ), [b"whole"], fail_in_close=True)
-
-
-def exc_info_too_late(environ, start_response):
-    write = start_response("200 OK", PLAIN)
-    write(b"sent")
-    try:
-        raise ValueError("noticed too late")
-    except ValueError:
-        start_response("500 Late", PLAIN, sys.exc_info())
-    return [b"never"]
 
 
 def starts_twice(environ, start_response):
@@ -225,11 +177,6 @@ def short(environ, start_response):
 def item(environ, start_response):
     start_response("200 OK", PLAIN)
     return [eval(argument(environ, "item"))]
-
-
-def not_iterable(environ, start_response):
-    start_response("200 OK", PLAIN)
-    return 5
 
 
 def head(environ, start_response):
