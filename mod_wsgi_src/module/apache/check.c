@@ -233,6 +233,18 @@ static void log_notes(server_rec *main_server)
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, main_server, MWS(4018) "%s", unmet);
 }
 
+/* httpd itself refuses another major number of its interface. An older minor one lacks what this module may use, as the
+ * end of a record that grew. */
+static int check_httpd(server_rec *main_server)
+{
+    const module *core = ap_find_linked_module("core.c");
+    if (!core || core->minor_version >= wsgi_module.minor_version)
+        return OK;
+    return refuse(main_server, MWS(4020), NULL,
+                  "the module was built for an httpd of level %d:%d, and this one is %d:%d", wsgi_module.version,
+                  wsgi_module.minor_version, core->version, core->minor_version);
+}
+
 int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     wap_process *process = wap_process_config();
@@ -241,6 +253,8 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
     (void)plog;
     (void)ptemp;
 
+    if (check_httpd(main_server) != OK)
+        return HTTP_INTERNAL_SERVER_ERROR;
     number_vhosts(pconf, main_server);
     process->python.case_blind = !process->case_sensitivity;
     log_notes(main_server);
