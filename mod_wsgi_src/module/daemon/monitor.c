@@ -141,7 +141,7 @@ static void watch_idleness(wdm_process *process, int64_t now)
     const wdm_group *group = process->group;
 
     /* A process that has served nothing has nothing to give back. */
-    if (!due(atomic_load(&process->active_us), group->inactivity_timeout, now))
+    if (!due(atomic_load(&process->active_us), group->inactivity_timeout, now) || atomic_load(&process->replacement))
         return;
     for (int i = 0; i < process->n_workers; i++)
         if (atomic_load(&process->workers[i].request_us))
@@ -149,7 +149,7 @@ static void watch_idleness(wdm_process *process, int64_t now)
     wdm_log(process->config, group->vhost, WPY_LOG_INFO,
             MWS(3024) "daemon process %ld of group '%s' was idle for %d s: it is replaced", (long)getpid(), group->name,
             group->inactivity_timeout);
-    wdm_process_leave(process, WIO_EXIT_INACTIVITY);
+    wdm_process_ask_successor(process, WIO_EXIT_INACTIVITY); /* so that the next request does not wait for its load */
 }
 
 /* Sleeps; a service process hears its manager meanwhile. */

@@ -70,6 +70,26 @@ def test_A2_killed_before_the_response(httpd: Make) -> None:
     assert before
 
 
+def test_A2_killed_while_its_successor_serves(httpd: Make) -> None:
+    """Two processes on one seat, of which the old one dies: its request is told with its own end."""
+    server = httpd(DEATHS.format(options="processes=1 threads=2"))
+    old = int(server.get("/pid").text)
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(fetch(server.port, "/sleeps?n=20").status))
+    thread.start()
+    until(lambda: sleeping_threads([old]), "it runs")
+    os.kill(old, signal.SIGUSR1)
+    until(lambda: int(server.get("/pid").text) != old, "the successor serves")
+    new = int(server.get("/pid").text)
+    mark = len(server.log())
+    os.kill(new, signal.SIGKILL)
+    until(lambda: int(server.get("/pid").text) not in (old, new), "another one serves")
+    os.kill(old, signal.SIGSEGV)
+    thread.join()
+    assert statuses == [502]
+    one_line(server, mark, f"before its response: daemon process {old} was killed by signal 11")
+
+
 def test_A3_killed_in_a_chunked_response(server: Httpd) -> None:
     """Seen by a client that looks at each byte. tests/test_http2.py has HTTP/2."""
     before = int(server.get("/pid").text)
