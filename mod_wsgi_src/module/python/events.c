@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "../transport/sockets.h"
 #include "active.h"
 #include "log.h"
 #include "measure.h"
@@ -126,14 +127,16 @@ void wpy_events_exception(wpy_call *call)
 
 void wpy_events_finished(wpy_call *call)
 {
-    const wpy_measure *used = call->measure;
+    static const wpy_measure nothing; /* of a request within another one, or when nobody subscribed the usual way */
+    const wpy_measure *used = call->measure ? call->measure : &nothing;
+    int64_t finish_us = call->measure ? used->finish_us : wio_wall_us();
     PyObject *details = new_details(call);
     if (!details)
         return;
     put_start(call, details);
     put(details, "status", PyLong_FromLong(wpy_call_status(call)));
-    put_seconds(details, "application_finish", used->finish_us);
-    put_seconds(details, "application_time", used->finish_us - call->application_us);
+    put_seconds(details, "application_finish", finish_us);
+    put_seconds(details, "application_time", finish_us - call->application_us);
     put_count(details, "input_reads", used->input_reads);
     put_count(details, "input_length", (uint64_t)call->body_taken);
     put_seconds(details, "input_time", used->input_us);

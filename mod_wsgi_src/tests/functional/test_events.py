@@ -191,3 +191,35 @@ def test_signals_are_apaches_in_embedded_mode(inside: Httpd, mode: str) -> None:
         "mod_wsgi.shutdown_callbacks": ["function"],
         "mod_wsgi.event_callbacks": ["function", "function"],
     }
+
+
+def test_a_callback_in_the_list_without_a_subscription(serve: Callable[..., Httpd]) -> None:
+    """It is called; what nobody has asked to measure is 0."""
+    server = serve("inside.py", start=False)
+    (server.apps / "quiet").touch()
+    server.start()
+    assert ask(server, "/listen_directly") == 1
+    assert server.get("/stream").complete
+    finished = next(e for e in ask(server, "/events") if e["event"] == "request_finished" and e["status"] == 202)
+    assert (finished["cpu_time"], finished["gil_wait_count"], finished["output_length"]) == (0, 0, 11)
+    assert 0 <= finished["application_time"] < 60
+
+
+@pytest.mark.parametrize("mode", ["embedded"])
+def test_events_of_a_request_within_a_request(httpd: Callable[..., Httpd], mode: str) -> None:
+    server = httpd(
+        "WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias /outer {apps}/outer.py\nWSGIScriptAlias / {apps}/inside.py\n"
+        "<Location /outer>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Location>\n",
+        start=False,
+    )
+    server.app(
+        "outer.py",
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/html')])\n"
+        "    yield b'before ' + b'<!--#include virtual=\"/stream\" -->' + b' after'\n",
+    )
+    server.start()
+    ask(server, "/events")
+    assert server.get("/outer").text == "before onetwothree after"
+    status = [event["status"] for event in ask(server, "/events") if event["event"] == "request_finished"]
+    assert sorted(status) == [200, 200, 202]  # the question, the outer one, the inner one

@@ -38,10 +38,14 @@ def middleware(application):
     return wrapped
 
 
-@mod_wsgi.subscribe_events
+def subscribe_events(callback):
+    """Unless the test wants nobody to subscribe."""
+    quiet = os.path.exists(os.path.join(os.path.dirname(__file__), "quiet"))
+    return callback if quiet else mod_wsgi.subscribe_events(callback)
+
+
+@subscribe_events
 def first(name, **details):
-    if os.path.exists(os.path.join(os.path.dirname(__file__), "quiet")):
-        return None
     if name == "request_started":
         details["request_data"]["begun"] = True
         if "wrap" in details["request_environ"]["QUERY_STRING"]:
@@ -51,7 +55,7 @@ def first(name, **details):
     return None
 
 
-@mod_wsgi.subscribe_events
+@subscribe_events
 def second(name, **details):
     same = name.startswith("process") or details["request_data"] is mod_wsgi.request_data()
     EVENTS.append({"event": name, "same_data": same, **plain(details)})
@@ -136,6 +140,12 @@ def unsubscribed(environ):
     return count
 
 
+def listen_directly(environ):
+    """A callback that did not come by subscribe_events()."""
+    mod_wsgi.event_callbacks.append(second)
+    return len(mod_wsgi.event_callbacks)
+
+
 def read(environ):
     return len(environ["wsgi.input"].read())
 
@@ -150,7 +160,20 @@ def timeout(environ):
 
 ANSWERS = {
     function.__name__: function
-    for function in (log_levels, data, wait, events, attributes, call, unsubscribed, read, fail, timeout, sleep)
+    for function in (
+        log_levels,
+        data,
+        wait,
+        events,
+        attributes,
+        call,
+        unsubscribed,
+        read,
+        fail,
+        timeout,
+        sleep,
+        listen_directly,
+    )
 }
 
 
