@@ -173,12 +173,14 @@ def test_shutdown_reasons(serve: Callable[..., Httpd], mode: str, options: str, 
 
 
 @pytest.mark.parametrize("mode", ["daemon"])
-def test_signals_reach_subscribers(inside: Httpd, mode: str) -> None:
-    pid = json.loads(inside.get("/data").text)["pid"]
+@pytest.mark.parametrize("group", ["%{GLOBAL}", "sub"])
+def test_signals_reach_subscribers(serve: Callable[..., Httpd], mode: str, group: str) -> None:
+    server = serve("inside.py", f"WSGIApplicationGroup {group}")
+    pid = json.loads(server.get("/data").text)["pid"]
     for name in ("SIGHUP", "SIGUSR2"):
         os.kill(pid, getattr(signal, name))
-        inside.wait_log(f"told of process_signal: {{'signame': '{name}', 'signum': {getattr(signal, name)}}}")
-    assert json.loads(inside.get("/data").text)["pid"] == pid
+        server.wait_log(f"told of process_signal: {{'signame': '{name}', 'signum': {getattr(signal, name)}}}")
+    assert json.loads(server.get("/data").text)["pid"] == pid
 
 
 @pytest.mark.parametrize("mode", ["embedded"])
