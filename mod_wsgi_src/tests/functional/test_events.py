@@ -75,6 +75,16 @@ def test_events_of_a_request(inside: Httpd, mode: str) -> None:
     assert finished["cpu_time"] == pytest.approx(finished["cpu_user_time"] + finished["cpu_system_time"])
 
 
+@pytest.mark.parametrize("mode", ["daemon"])
+def test_a_request_that_was_handed_on_says_so(inside: Httpd, mode: str) -> None:
+    """A process whose script has changed gives the request back, and its successor runs it."""
+    assert inside.get("/data").status == 200
+    os.utime(inside.apps / "inside.py", (1, 1))
+    started = next(event for event in ask(inside, "/events") if event["event"] == "request_started")
+    assert started["daemon_restarts"] >= 1
+    assert started["daemon_connects"] == started["daemon_restarts"] + 1
+
+
 def test_the_body_that_was_read_is_counted(inside: Httpd) -> None:
     ask(inside, "/events")
     assert ask(inside, "/read", method="POST", body=b"x" * 70000) == 70000
