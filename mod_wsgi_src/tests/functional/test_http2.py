@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import h2.settings
 import hpack
 import pytest
 from harness import protocols
+from harness.client import Connection
 from harness.protocols import Connection2, fetch2
 from harness.server import Httpd
 from harness.waiting import until
@@ -226,3 +229,23 @@ def test_D3_a_body_shorter_than_its_length(server: Httpd) -> None:
         except h2.exceptions.ProtocolError:
             stream = connection.streams[number]
         assert stream.reset or 400 <= stream.status < 500
+
+
+def test_C9_tls_that_comes_to_nothing(server: Httpd) -> None:
+    """Rubbish, a handshake that is broken off, protocols that nobody knows: that connection only."""
+    port = server.tls_port  # type: ignore[attr-defined]
+    for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", bytes(300)):
+        with Connection(port) as connection:
+            connection.send(data)
+            connection.socket.shutdown(socket.SHUT_WR)
+            while connection.fill():
+                pass
+    Connection(port).close()
+    try:
+        with protocols.tls_connect(port, ["odd/1.0"]) as connected:
+            assert connected.selected_alpn_protocol() in (None, "http/1.1")
+    except ssl.SSLError:  # refused for its ALPN
+        pass
+    with protocols.tls_connect(port) as connected:
+        connected.sendall(b"GET /responses/hello HTTP/1.0\r\n\r\n")
+        assert connected.recv(100).startswith(b"HTTP/1.1 200 OK")

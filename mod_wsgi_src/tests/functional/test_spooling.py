@@ -115,6 +115,25 @@ def entered(server: Httpd) -> int:
     return int(server.get("/entered", timeout=10).text)
 
 
+# --- heads ---
+
+
+def test_C1_endless_heads_are_shed(httpd: Make) -> None:
+    """More of them than Apache has workers: RequestReadTimeout frees these, and the others are served."""
+    server = httpd(
+        protocols.load_module("reqtimeout") + "RequestReadTimeout header=1-2,MinRate=500\n"
+        'WSGIDaemonProcess d processes=1 threads=1\nWSGIScriptAlias / "{apps}/responses.py" process-group=d\n',
+        threads=4,
+    )
+    held = [server.connect() for _ in range(12)]
+    for connection in held:
+        connection.send(b"GET /hello HTTP/1.1\r\nHost: x\r\nX-Endless: ")
+    assert server.get("/hello").body == b"Hello World!"
+    for connection in held:
+        assert connection.response().status == 408
+        connection.close()
+
+
 # --- uploads ---
 
 
