@@ -115,6 +115,15 @@ static int read_random(void *bytes, size_t len)
 
 /* --- making ------------------------------------------------------------------------------------------------------- */
 
+/* Whether an earlier group has shown that this user reaches the sockets: all lie in one directory. */
+static int is_asked(const wdm_config *config, const wdm_group *group)
+{
+    for (const wdm_group *other = config->groups; other < group; other++)
+        if (other->threads > 0 && other->socket_uid == group->socket_uid)
+            return 1;
+    return 0;
+}
+
 static int open_seat(wdm_generation *generation, const wdm_group *group, int index, char *error, size_t size)
 {
     const wdm_config *config = generation->config;
@@ -134,9 +143,10 @@ static int open_seat(wdm_generation *generation, const wdm_group *group, int ind
     int is_root = geteuid() == 0;
     seat->listener = wio_listen(seat->path, group->listen_backlog, is_root ? group->socket_uid : (uid_t)-1,
                                 is_root ? config->socket_gid : (gid_t)-1);
-    if (seat->listener >= 0) /* all lie in one directory */
-        return index > 0 || !is_root ? 0
-                                     : wdm_check_reach(seat->path, group->socket_uid, config->socket_gid, error, size);
+    if (seat->listener >= 0)
+        return index > 0 || !is_root || is_asked(config, group)
+                   ? 0
+                   : wdm_check_reach(seat->path, group->socket_uid, config->socket_gid, error, size);
     if (errno == ENAMETOOLONG)
         snprintf(error, size, "the daemon socket path '%s' is too long: choose a shorter WSGISocketPrefix", seat->path);
     else
