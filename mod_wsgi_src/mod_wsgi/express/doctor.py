@@ -7,7 +7,6 @@ import ast
 import os
 import platform
 import shutil
-import ssl
 import sys
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
@@ -101,18 +100,11 @@ def check_imports(model: Model) -> None:
                 )
 
 
-def check_certificate(model: Model) -> None:
-    if not model.https_port:
-        return
-    certificate, key = model.certificate
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
+def check_key(model: Model) -> None:
+    if model.https_port and model.certificate[1].stat().st_mode & 0o004:
         raise ExpressError(
-            f"--ssl-certificate: '{certificate}' and '{key}' are not a pair that can be used ({error}); give one"
-        ) from None
-    if key.stat().st_mode & 0o004:
-        raise ExpressError(f"--ssl-certificate: everybody can read the private key '{key}'; chmod o-r it")
+            f"--ssl-certificate: everybody can read the private key '{model.certificate[1]}'; chmod o-r it"
+        )
 
 
 def check_space(model: Model) -> None:
@@ -144,7 +136,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("users and permissions", preflight.check_readable),
     ("scripts", preflight.check_scripts),
     ("modules of httpd", preflight.check_modules),
-    ("certificate", check_certificate),
+    ("certificate", preflight.check_certificate),
+    ("private key", check_key),
     ("ports", check_ports),
     ("log level", check_log),
     ("configuration", preflight.check_configuration),

@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ def check_all(model: Model) -> None:
     check_root(model)
     check_readable(model)
     check_scripts(model)
+    check_certificate(model)
     check_modules(model)
     check_configuration(model)
 
@@ -102,6 +104,30 @@ def check_readable(model: Model) -> None:
                 f"{what}: user {account.user!r} cannot reach {str(path)!r}, {str(obstacle)!r} keeps it out; "
                 "give access to it or use another place"
             )
+
+
+class _EncryptedError(Exception):
+    """The key wants a passphrase, which httpd asks for."""
+
+
+def _passphrase() -> str:
+    raise _EncryptedError
+
+
+def check_certificate(model: Model) -> None:
+    """httpd looks at certificate and key only when it starts."""
+    if not model.https_port:
+        return
+    certificate, key = model.certificate
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, _passphrase)
+    except _EncryptedError:
+        return
+    except OSError as error:  # ssl.SSLError is one
+        raise ExpressError(
+            f"--https-port: '{certificate}' and '{key}' are not a certificate and its key ({error.strerror or error}); "
+            "give such a pair"
+        ) from None
 
 
 def check_ports(model: Model) -> None:

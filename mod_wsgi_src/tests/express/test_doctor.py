@@ -57,7 +57,7 @@ def broken(express, name):
             "--ssl-certificate-key-file",
             express.apps / "two.key",
         ]
-        return [hello, "--https-port", 8443, *pair], "are not a pair that can be used"
+        return [hello, "--https-port", 8443, *pair], "are not a certificate and its key"
     if name == "not an httpd":
         return [hello, "--httpd-executable", "/bin/true"], "/bin/true"
     if name == "included file with a mistake":
@@ -88,6 +88,15 @@ def test_R28_broken_environments(express, name):
     assert done.returncode == 1
     assert len(bad) == 1, done.stdout + done.stderr
     assert expected in bad[0]
+
+
+def test_a_key_that_everybody_can_read(express):
+    certificate = express.certificate("pair")
+    certificate.with_suffix(".key").chmod(0o644)
+    done = doctor(
+        express, express.apps / "hello.wsgi", "--https-port", 8443, "--ssl-certificate", express.apps / "pair"
+    )
+    assert "bad  private key: --ssl-certificate: everybody can read" in done.stdout
 
 
 def test_port_in_use(express):

@@ -134,3 +134,20 @@ def test_http2(express):
 def test_wrong_words(express, words, expected):
     line = express.refused(express.apps / "hello.wsgi", *[word.format(D=express.apps) for word in words])
     assert expected in line
+
+
+def test_a_certificate_of_another_key_is_refused(express):
+    crt, key = express.certificate("one"), express.certificate("two").with_suffix(".key")
+    words = ["--https-port", 8443, "--ssl-certificate-file", crt, "--ssl-certificate-key-file", key]
+    line = express.refused(express.apps / "hello.wsgi", *words, code=1)
+    assert f"--https-port: '{crt}' and '{key}' are not a certificate and its key" in line
+
+
+def test_a_key_with_a_passphrase_is_left_to_httpd(express):
+    """Nothing asks for it before."""
+    crt = express.certificate("one")
+    plain, key = crt.with_suffix(".key"), express.apps / "locked.key"
+    command = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", plain, "-out", key]
+    subprocess.run(command, check=True, capture_output=True)
+    words = ["--https-port", 8443, "--ssl-certificate-file", crt, "--ssl-certificate-key-file", key]
+    express.setup(express.apps / "hello.wsgi", *words)
