@@ -257,6 +257,7 @@ int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return HTTP_INTERNAL_SERVER_ERROR;
     number_vhosts(pconf, main_server);
     process->python.case_blind = !process->case_sensitivity;
+    wap_check_telemetry(process);
     log_notes(main_server);
     if (wpy_check_home(process->python_home, reason, sizeof reason))
         return refuse(main_server, MWS(4010), NULL, "%s%s", process->python_home ? "WSGIPythonHome: " : "", reason);

@@ -111,8 +111,9 @@ typedef struct wap_process {
 } wap_process;
 
 wap_process *wap_process_config(void);
-/* NULL: WSGITelemetryService was not given. */
+/* NULL: WSGITelemetryService was not given; what the others then say in vain. */
 const wpy_telemetry *wap_telemetry_config(const wap_process *process);
+void wap_check_telemetry(wap_process *process);
 const wap_settings *wap_request_settings(const request_rec *r);
 const wap_server *wap_server_config(const server_rec *s);
 

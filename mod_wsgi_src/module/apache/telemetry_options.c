@@ -15,6 +15,13 @@ const wpy_telemetry *wap_telemetry_config(const wap_process *process)
     return process->telemetry.path ? &process->telemetry : NULL;
 }
 
+void wap_check_telemetry(wap_process *process)
+{
+    if (!process->telemetry.path && process->telemetry.slow_ms >= 0)
+        *(const char **)apr_array_push(process->notes) =
+            "WSGISlowRequests has no effect without WSGITelemetryService, to which slow requests are told";
+}
+
 const char *wap_set_telemetry_service(cmd_parms *cmd, void *settings, const char *target, const char *option)
 {
     wpy_telemetry *telemetry = &wap_process_config()->telemetry;

@@ -142,3 +142,9 @@ def test_wrong_values(httpd: Serve, line: str, told: str) -> None:
 @pytest.mark.parametrize("line", ["WSGITelemetryOptions All", "WSGITelemetryOptions None", "WSGISlowRequests 0"])
 def test_right_values(httpd: Serve, line: str) -> None:
     assert httpd(line, start=False).check()[0] == 0
+
+
+def test_slow_requests_that_nobody_hears_of(httpd: Serve) -> None:
+    told = "WSGISlowRequests has no effect without WSGITelemetryService"
+    assert told in httpd("WSGISlowRequests 1", start=False).check()[1]
+    assert told not in httpd("WSGISlowRequests 1\nWSGITelemetryService unix:/tmp/x", start=False).check()[1]
