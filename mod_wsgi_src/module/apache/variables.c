@@ -278,7 +278,8 @@ int wap_put_early_variables(request_rec *r, const wap_target *target, wio_buf *b
         PUT_BYTES(buf, "SCRIPT_NAME", target->script_name, target->script_name_len) |
         PUT(buf, "PATH_INFO", target->path_info) | PUT(buf, "mod_wsgi.process_group", "") |
         PUT(buf, WPY_KEY_GROUP, target->application_group) |
-        put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_headers(r, buf, target);
+        put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_ids(r, buf) |
+        put_headers(r, buf, target);
     return target->forwarded ? failed | put_forwarded(target->forwarded, buf) : failed;
 }
 

@@ -201,7 +201,7 @@ static int ask_all(const wpy_hook *hook, wpy_target *target, const wpy_question 
 
 int wpy_hook_ask(const wpy_hook *hook, const wpy_question *questions, int count, wpy_answer *answers)
 {
-    static const wpy_request no_request;
+    const wpy_request request = {.vars = hook->vars, .vars_len = (uint32_t)hook->vars_len};
     wpy_thread *thread = wpy_thread_begin();
     wpy_interp *interp;
     wpy_target *target;
@@ -215,7 +215,7 @@ int wpy_hook_ask(const wpy_hook *hook, const wpy_question *questions, int count,
     if (!thread)
         return -1;
     memset(&call, 0, sizeof call);
-    call.request = &no_request;
+    call.request = &request;
     call.channel = hook->channel;
     call.thread = thread;
     call.outer = thread->call;
