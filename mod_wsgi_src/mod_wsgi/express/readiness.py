@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells a service manager (systemd, Type=notify with NotifyAccess=all) that the application is loaded."""
+"""Tells a service manager (systemd, Type=notify with NotifyAccess=all) that the application is loaded. The script
+apachectl starts it when there is somebody to tell."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -50,17 +52,11 @@ def _watch(server_root: Path, server: int, group: str, address: tuple[str, int])
         time.sleep(LOOK_SECONDS)
 
 
-def announce(server_root: Path, group: str, address: tuple[str, int]) -> None:
-    """Leaves a process behind that watches this one, which is to become httpd, until it serves."""
-    if not os.environ.get("NOTIFY_SOCKET"):
-        return
-    server = os.getpid()
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        if os.fork() == 0:  # not a child of httpd
-            _watch(server_root, server, group, address)
-    finally:
-        os._exit(0)
+def main(arguments: list[str]) -> None:
+    """Runs beside httpd: server root, group, address, port, and the process that is to become httpd."""
+    server_root, group, host, port, server = arguments
+    _watch(Path(server_root), int(server), group, (host, int(port)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 from . import debugging
@@ -45,6 +46,9 @@ export LANG LC_ALL
 case "${{1-}}" in
 start)
     shift
+    if [ -n "${{NOTIFY_SOCKET-}}" ]; then
+        {readiness} $$ </dev/null &
+    fi
     {start}
     ;;
 stop | restart | graceful | graceful-stop)
@@ -100,6 +104,11 @@ def _start(model: Model) -> str:
     return f"[ -t 0 ] && batch= || batch=-batch\n    exec {program} -q $batch -nx -x {commands} --args {httpd}"
 
 
+def _readiness(model: Model) -> list[str]:
+    words = [sys.executable, "-m", "mod_wsgi.express.readiness", str(model.server_root)]
+    return [*words, model.application_daemons, model.local_address, str(model.port)]
+
+
 def gdb_commands() -> str:
     """A crash: the stack of C, then by faulthandler, which the signal calls, that of Python."""
     return GDB_SCRIPT
@@ -116,6 +125,7 @@ def apachectl(model: Model) -> str:
         locale=shlex.quote(model.locale),
         envvars=shlex.quote(str(model.envvars)),
         start=_start(model),
+        readiness=" ".join(map(shlex.quote, _readiness(model))),
         url=model.url,
     )
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from types import FrameType
 
-from . import debugging, files, preflight, processes, readiness
+from . import debugging, files, preflight, processes
 from .files import File
 from .model import Model
 
@@ -31,7 +31,6 @@ def start(model: Model) -> int:
     kills_group = model.mpm == "prefork" and os.getpgrp() != os.getpid()
     if not model.enable_gdb and (model.debug_mode or not (terminal or kills_group)):
         # One process neither minds SIGWINCH nor has a group, and its debugger needs the terminal.
-        readiness.announce(model.server_root, model.application_daemons, (model.local_address, model.port))
         os.execv(command[0], command)  # noqa: S606
     return _run_beside(model, command)
 

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from harness import processes
 from harness.load import Load
 from harness.waiting import until
 
@@ -180,6 +181,9 @@ def test_a_service_manager_is_told_when_it_is_ready(express, script, mode):
         channel.settimeout(15)
         words = channel.recv(1000).decode().splitlines()
     assert words == ["READY=1", f"MAINPID={server.process.pid}", "STATUS=serving"]
+    until(
+        lambda: not [one for one in processes.of_server(express.root, express.mark) if "readiness" in one.title], "it"
+    )
 
 
 needs_namespaces = pytest.mark.skipif(
