@@ -28,7 +28,7 @@ def test_a_file_has_its_length(lab: Httpd, file: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [1, 65536, len(CONTENT) - 1, len(CONTENT), len(CONTENT) + 10])
-def test_it_begins_where_the_file_stands(lab: Httpd, file: Path, offset: int) -> None:
+def test_B19_it_begins_where_the_file_stands(lab: Httpd, file: Path, offset: int) -> None:
     response = lab.get(f"/files/plain?file={file}&offset={offset}")
     assert response.complete
     assert response.body == CONTENT[offset:]
@@ -67,7 +67,7 @@ def test_an_object_without_a_descriptor(lab: Httpd) -> None:
     until(lambda: int(lab.get("/files/closed").text) == before + 1, "the file-like object was closed once")
 
 
-def test_a_pipe_is_read_to_its_end(lab: Httpd) -> None:
+def test_B19_a_pipe_is_read_to_its_end(lab: Httpd) -> None:
     assert lab.get("/files/pipe").body == b"through a pipe"
 
 

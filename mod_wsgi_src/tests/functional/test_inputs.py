@@ -101,7 +101,7 @@ def test_wrong_length(lab: Httpd, length: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 200000])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_an_ignored_body_is_not_the_next_request(lab: Httpd, size: int, framing: str) -> None:
+def test_B17_an_ignored_body_is_not_the_next_request(lab: Httpd, size: int, framing: str) -> None:
     body = b"GET /smuggled HTTP/1.1\r\n" * (size // 24) + b"x" * (size % 24)
     with lab.connect() as connection:
         if framing == "length":
@@ -120,7 +120,7 @@ def expect(connection: Connection, path: str, size: int) -> None:
     connection.request("POST", path, [("Expect", "100-continue"), ("Content-Length", str(size))])
 
 
-def test_continue_is_sent_when_the_application_reads(lab: Httpd) -> None:
+def test_C7_continue_is_sent_when_the_application_reads(lab: Httpd) -> None:
     with lab.connect() as connection:
         expect(connection, "/inputs/read", 4)
         assert connection.head().status == 100
@@ -129,7 +129,7 @@ def test_continue_is_sent_when_the_application_reads(lab: Httpd) -> None:
         assert eval(response.text) == b"body"
 
 
-def test_no_continue_when_it_does_not(lab: Httpd) -> None:
+def test_C7_no_continue_when_it_does_not(lab: Httpd) -> None:
     with lab.connect() as connection:
         expect(connection, "/inputs/ignore", 4)
         response = connection.response()
@@ -141,7 +141,7 @@ def test_no_continue_when_it_does_not(lab: Httpd) -> None:
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("size", [10, 100000])
-def test_a_cut_body_is_never_taken_for_a_whole_one(lab: Httpd, framing: str, size: int) -> None:
+def test_D3_a_cut_body_is_never_taken_for_a_whole_one(lab: Httpd, framing: str, size: int) -> None:
     with lab.connect() as connection:
         if framing == "length":
             connection.request("POST", "/inputs/error", [("Content-Length", str(size + 50))], b"x" * size)
@@ -157,7 +157,7 @@ def test_a_cut_body_is_never_taken_for_a_whole_one(lab: Httpd, framing: str, siz
         assert connection.closed_by_server()
 
 
-def test_input_expires_with_its_request(lab: Httpd) -> None:
+def test_B18_input_expires_with_its_request(lab: Httpd) -> None:
     assert post(lab, "keep", b"some", "length") == "kept"
     assert eval(lab.get("/inputs/use_kept").text) == ["RuntimeError"] * 2
 

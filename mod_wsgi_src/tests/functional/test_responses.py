@@ -81,7 +81,7 @@ def test_keep_alive(lab: Httpd) -> None:
             assert connection.response().body == body
 
 
-def test_pipelined_requests_are_answered_in_order(lab: Httpd) -> None:
+def test_C6_pipelined_requests_are_answered_in_order(lab: Httpd) -> None:
     with lab.connect() as connection:
         for number in range(1, 21):
             connection.request("GET", f"/responses/many_small?n={number}")
@@ -89,7 +89,7 @@ def test_pipelined_requests_are_answered_in_order(lab: Httpd) -> None:
             assert connection.response().text == "".join(f"{i}," for i in range(number))
 
 
-def test_head_has_no_body(lab: Httpd) -> None:
+def test_B6_head_has_no_body(lab: Httpd) -> None:
     with lab.connect() as connection:
         connection.request("HEAD", "/responses/hello")
         response = connection.response("HEAD")
@@ -99,7 +99,7 @@ def test_head_has_no_body(lab: Httpd) -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_statuses_without_a_body(lab: Httpd, status: str) -> None:
+def test_B6_statuses_without_a_body(lab: Httpd, status: str) -> None:
     with lab.connect() as connection:
         connection.request("GET", f"/responses/bodiless?status={quote(status)}")
         response = connection.response()

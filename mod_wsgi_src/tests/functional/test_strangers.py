@@ -66,6 +66,11 @@ def is_refused(connection: socket.socket) -> bool:
     return b"200" not in data and b"Hello" not in data
 
 
+DAEMON = (
+    "WSGIDaemonProcess d processes=1 threads=2\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
+    "WSGIScriptAlias / {apps}/responses.py\n"
+)
+
 WRONG = {
     "nothing like a frame": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a head before any hello": head(),
@@ -124,12 +129,97 @@ def test_silent_connections_hold_nobody_up(server: Httpd) -> None:
         connection.close()
 
 
+# --- E2, the other way: a daemon whose answers make no sense ---
+
+LIAR = """
+import os, socket, stat
+
+def connection():
+    \"\"\"The one to Apache: a Unix socket with a name.\"\"\"
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            found = socket.socket(fileno=os.dup(int(name)))
+            if found.family == socket.AF_UNIX and found.getsockname() and not found.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                return found
+            found.close()
+        except OSError:
+            continue
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/lie":
+        with connection() as found:
+            found.sendall(bytes.fromhex(environ["QUERY_STRING"]))
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+    return [b"truth"]
+"""
+RESPONSE, FILE, ABORT, RETRY, LENT = 5, 6, 8, 9, 10
+BEGUN = frame(RESPONSE, struct.pack("=HHI", 200, 0, 0) + b"\0")
+LIES = {
+    "nothing like a frame": b"HTTP/1.1 200 OK\r\n\r\n",
+    "a frame of 4 GiB": frame(RESPONSE, b"", length=0xFFFFFFFF),
+    "an unknown type": frame(77, b""),
+    "a question": frame(HEAD, bytes(80)),
+    "a greeting": hello(),
+    "a head of rubbish": frame(RESPONSE, b"\xff" * 50),
+    "an empty head": frame(RESPONSE, b""),
+    "a body without a head": frame(DATA, b"x" * 100),
+    "an end without a head": frame(END, bytes(16)),
+    "a file that was not sent": BEGUN + frame(FILE, struct.pack("=QQ", 0, 100)),
+    "a block that is not on its shelf": BEGUN + frame(LENT, struct.pack("=II", 5, 100)),
+    "a block of another shelf": BEGUN + frame(LENT, struct.pack("=II", 0xFFFFFFFF, 0xFFFFFFFF)),
+    "an end of another length": BEGUN + frame(DATA, b"x" * 10) + frame(END, struct.pack("=QQ", 11, 1)),
+    "two heads": BEGUN + BEGUN,
+    "something behind the end": BEGUN + frame(END, bytes(16)) + frame(DATA, b"more"),
+    "a refusal after it had begun": frame(RETRY, b"", arg=1),
+    "a wish for all there is": frame(READ, struct.pack("=I", 0xFFFFFFFF)),
+    "an odd status": frame(ABORT, b"", arg=65535),
+    "zeroes": bytes(1000),
+}
+
+
+@pytest.fixture(scope="module")
+def liar(module_path: Path) -> object:
+    server = Httpd(module_path)
+    try:
+        server.configure(DAEMON.replace("responses.py", "liar.py"))
+        server.app("liar.py", LIAR)
+        server.start()
+        yield server
+    finally:
+        server.dispose()
+
+
+def believed(server: Httpd, lie: bytes) -> bool:
+    """Whether a client got something whole that is not the truth. Apache's process must live on."""
+    apache = {p.pid for p in server.processes()} - server.daemon_pids()
+    response = server.get(f"/lie?{lie.hex()}", timeout=10)
+    assert until(lambda: server.get("/").body == b"truth", "the truth is told again")
+    assert {p.pid for p in server.processes()} - server.daemon_pids() == apache
+    return response.status < 500 and response.complete and response.body != b"truth"
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_E2_a_daemon_that_lies(liar: Httpd, name: str) -> None:
+    assert not believed(liar, LIES[name])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_E2_a_daemon_that_babbles(liar: Httpd, seed: int) -> None:
+    source = random.Random(seed)
+    for _ in range(30):
+        lie = b"".join(
+            frame(source.randrange(12), source.randbytes(source.choice([0, 4, 8, 16, 40])), source.randrange(4), 0)
+            for _ in range(source.randint(1, 4))
+        )
+        liar.get(f"/lie?{lie.hex()}", timeout=10)
+    believed(liar, b"\xff")
+
+
 # --- F8: whoever is not the server ---
 
-DAEMON = (
-    "WSGIDaemonProcess d processes=1 threads=2\nWSGIProcessGroup d\nWSGIApplicationGroup %{GLOBAL}\n"
-    "WSGIScriptAlias / {apps}/responses.py\n"
-)
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 
 
