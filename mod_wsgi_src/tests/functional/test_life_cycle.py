@@ -136,15 +136,18 @@ def test_H2_rotated_logs(httpd: Make) -> None:
     until(lambda: written() == sent, "each line stands in one of the logs")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT],
+)
 def test_H3_signals_to_a_daemon(httpd: Make, number: signal.Signals) -> None:
-    """TERM, INT and USR1 replace it, HUP is ignored, USR2 shows its Python stacks."""
+    """TERM, INT and USR1 replace it, HUP and USR2 are for applications that subscribed, QUIT shows its Python stacks."""
     server = httpd(DEATHS.format(options="processes=1 threads=2"))
     before = int(server.get("/pid").text)
     mark = len(server.log())
     os.kill(before, number)
-    if number in (signal.SIGHUP, signal.SIGUSR2):
-        if number == signal.SIGUSR2:
+    if number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGQUIT):
+        if number == signal.SIGQUIT:
             server.wait_log("most recent call first", since=mark)
         assert int(server.get("/pid").text) == before
     else:
