@@ -141,7 +141,7 @@ def test_H2_rotated_logs(httpd: Make) -> None:
     [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT],
 )
 def test_H3_signals_to_a_daemon(httpd: Make, number: signal.Signals) -> None:
-    """TERM, INT and USR1 replace it, HUP and USR2 are for applications that subscribed, QUIT shows its Python stacks."""
+    """TERM, INT and USR1 replace it, HUP and USR2 are for who subscribed, QUIT shows its Python stacks."""
     server = httpd(DEATHS.format(options="processes=1 threads=2"))
     before = int(server.get("/pid").text)
     mark = len(server.log())
