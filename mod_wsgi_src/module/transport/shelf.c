@@ -87,7 +87,7 @@ void wio_shelf_lend(wio_shelf *shelf, int slot, uint64_t id)
 
 const uint8_t *wio_shelf_look(const wio_shelf *shelf, uint32_t slot, uint64_t id)
 {
-    if (slot >= shelf->slots || atomic_load(&shelf->state[slot]) != word_of(id, LENT))
+    if (!shelf || slot >= shelf->slots || atomic_load(&shelf->state[slot]) != word_of(id, LENT))
         return NULL;
     return shelf->memory + (size_t)slot * WIO_SLOT_SIZE;
 }

@@ -30,7 +30,8 @@ int wio_shelf_take(wio_shelf *shelf, uint32_t pid, uint8_t **bytes);
 /* Daemon: it is filled. */
 void wio_shelf_lend(wio_shelf *shelf, int slot, uint64_t id);
 
-/* Child: the bytes that are lent to this request; NULL: there is no such slot, or it is not lent to it. */
+/* Child: the bytes that are lent to this request; NULL: there is no such slot (nor shelf), or it is not lent to
+ * it. */
 const uint8_t *wio_shelf_look(const wio_shelf *shelf, uint32_t slot, uint64_t id);
 void wio_shelf_give(wio_shelf *shelf, uint32_t slot, uint64_t id);
 

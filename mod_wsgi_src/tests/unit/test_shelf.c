@@ -28,7 +28,7 @@ static void a_slot_goes_round(void)
     CHECK(others == bytes + WIO_SLOT_SIZE && wio_shelf_take(shelf, 8, &bytes) == -1);
     memset(others, 'o', WIO_SLOT_SIZE);
 
-    CHECK(!wio_shelf_look(shelf, 1, 5));
+    CHECK(!wio_shelf_look(shelf, 1, 5) && !wio_shelf_look(NULL, 0, 5));
     wio_shelf_lend(shelf, 1, 5);
     CHECK(wio_shelf_look(shelf, 1, 5) == others && others[WIO_SLOT_SIZE - 1] == 'o');
     CHECK(!wio_shelf_look(shelf, 1, 6) && !wio_shelf_look(shelf, 0, 5) && !wio_shelf_look(shelf, 2, 5));
