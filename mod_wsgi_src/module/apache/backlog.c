@@ -118,8 +118,9 @@ int wap_backlog_put(wap_backlog *backlog, const void *bytes, size_t len, int las
 
     while (len > 0 && backlog->bound && !(last && waiting(backlog) == 0)) {
         size_t piece = len < PIECE - (size_t)reply->waiting ? len : PIECE - (size_t)reply->waiting;
-        /* What is queued by copy is no burden yet. */
-        int is_light = waiting(backlog) == 0 && reply->waiting + (apr_off_t)piece < WAP_MOST_QUEUED && piece == len;
+        /* What is queued by copy is no burden, unless httpd keeps bytes already: with more it would wait. */
+        int is_light = waiting(backlog) == 0 && reply->waiting + (apr_off_t)piece < WAP_MOST_QUEUED && piece == len &&
+                       !connection_of(backlog)->data_in_output_filters;
         if (is_light || (waiting(backlog) == 0 && keeps_up(backlog))) {
             if (wap_reply_body(reply, at, piece, 0) < 0)
                 return -1;

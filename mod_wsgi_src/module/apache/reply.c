@@ -236,10 +236,9 @@ int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_
 
 /* A file of the pool with the same descriptor, duplicated: only such a one can httpd keep beyond the pool, and close,
  * when it has to wait for the client. NULL: out of descriptors. */
-static apr_file_t *own_file(request_rec *r, int fd)
+static apr_file_t *own_file(request_rec *r, int fd, int by_sendfile)
 {
-    const wap_settings *settings = ap_get_module_config(r->per_dir_config, &wsgi_module);
-    apr_int32_t flags = APR_FOPEN_READ | (settings->enable_sendfile == 1 ? APR_FOPEN_SENDFILE_ENABLED : 0);
+    apr_int32_t flags = APR_FOPEN_READ | (by_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
     apr_os_file_t lent = fd;
     apr_file_t *theirs, *ours = NULL;
 
@@ -249,13 +248,13 @@ static apr_file_t *own_file(request_rec *r, int fd)
     return ours;
 }
 
-static int queue_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length, apr_size_t piece)
+static int queue_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length, int by_sendfile)
 {
     request_rec *r = reply->r;
 
     if (reply->client_gone || wap_reply_is_dropped(reply) || length == 0)
         return reply->client_gone ? -1 : 0;
-    apr_file_t *file = own_file(r, fd);
+    apr_file_t *file = own_file(r, fd, by_sendfile);
     if (!file)
         return -1;
 
@@ -264,7 +263,7 @@ static int queue_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t leng
     for (apr_bucket *b = APR_BUCKET_NEXT(last); b != APR_BRIGADE_SENTINEL(reply->bb); b = APR_BUCKET_NEXT(b)) {
         /* A mapped file that shrinks while it is sent would kill the process. */
         apr_bucket_file_enable_mmap(b, 0);
-        apr_bucket_file_set_buf_size(b, piece);
+        apr_bucket_file_set_buf_size(b, FILE_PIECE);
     }
     reply->sent += length;
     return pass(reply);
@@ -272,12 +271,14 @@ static int queue_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t leng
 
 int wap_reply_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length)
 {
-    return queue_file(reply, fd, offset, length, FILE_PIECE);
+    const wap_settings *settings = ap_get_module_config(reply->r->per_dir_config, &wsgi_module);
+    return queue_file(reply, fd, offset, length, settings->enable_sendfile == 1);
 }
 
 int wap_reply_rest(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length)
 {
-    return queue_file(reply, fd, offset, length, REST_PIECE);
+    /* By sendfile httpd needs none of it in memory, so its MPM can wait for the client in place of a thread. */
+    return queue_file(reply, fd, offset, length, 1);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */

@@ -44,7 +44,7 @@ int wap_reply_pass(wap_reply *reply);
 int wap_reply_is_dropped(const wap_reply *reply);
 /* Queues part of a file; the descriptor stays the caller's. */
 int wap_reply_file(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length);
-/* The same with a file of ours, in pieces that httpd can keep without waiting for the client. */
+/* The same with a file of ours, by sendfile whatever WSGIEnableSendfile says. */
 int wap_reply_rest(wap_reply *reply, int fd, apr_off_t offset, apr_off_t length);
 
 /* The response is whole: EOS. Returns what the handler returns. */

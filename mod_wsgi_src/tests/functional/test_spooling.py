@@ -266,6 +266,17 @@ def test_C3_slow_readers_hold_no_thread(slow: Make, kind: str) -> None:
     until(lambda: spool_files(server) == 0, "their files are gone")
 
 
+def test_C3_nor_a_worker_of_apache(slow: Make) -> None:
+    """When the application is ready the rest is left to the event MPM, which waits for all clients in one thread."""
+    server = slow("SendBufferSize 65536\nAsyncRequestWorkerFactor 20\n", threads=2)
+    held = [ask(server, "/blocks?96") for _ in range(5)]
+    until(lambda: spool_files(server) == 5, "all five answers wait in files")
+    assert server.get("/entered", timeout=10).text == "0"
+    for connection in held:
+        assert connection.response().body == BLOCK * 96
+        connection.close()
+
+
 def test_a_full_spool_holds_the_application(slow: Make) -> None:
     """Back-pressure: no more is produced than fits, and nothing is lost."""
     server = slow("SendBufferSize 65536\nWSGIResponseSpool 1M\nWSGIRequestSpool Off\n")
