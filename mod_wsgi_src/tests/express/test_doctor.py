@@ -215,6 +215,21 @@ def test_R27_traps_are_found_with_file_line_and_a_fix(express):
     assert not missed, "\n".join(map(str, missed))
 
 
+def test_lint_survives_directives_without_arguments(express):
+    names = "WSGIScriptAlias WSGIDaemonProcess WSGIProcessGroup WSGIApplicationGroup WSGIImportScript WSGIPythonHome"
+    names += " Require WSGIPythonPath DocumentRoot SetEnv FallbackResource AddHandler AllowOverride LoadModule LogLevel"
+    lines = [
+        *names.split(),
+        "WSGIScriptAlias /a /b process-group=x",
+        "WSGIApplicationGroup",
+        "</Directory>",
+        "<Virtual",
+    ]
+    (express.directory / "odd.conf").write_text("\n".join([*lines, *names.split()]))
+    done = express.run("doctor", "--lint", express.directory / "odd.conf")
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_lint_follows_included_files(express):
     (express.directory / "part.conf").write_text("\nLogLevel crit\n")
     (express.directory / "httpd.conf").write_text(f"ServerRoot {express.directory}\nInclude part*.conf\n")

@@ -115,7 +115,9 @@ def shared_interpreter(config: Config) -> Iterator[Finding]:
     seen: dict[str, Directive] = {}
     for alias in config.named("WSGIScriptAlias"):
         group = _visible(config, alias)
-        named = [one for one in config.named("WSGIApplicationGroup") if one.host in (alias.host, None)]
+        named = [
+            one for one in config.named("WSGIApplicationGroup") if one.arguments and one.host in (alias.host, None)
+        ]
         interpreter = alias.option("application-group") or (named[-1].arguments[0] if named else None)
         if not group or interpreter != GLOBAL or len(alias.arguments) < 2:
             continue
