@@ -79,7 +79,11 @@ def matching(word: str, pattern: str, legal: str) -> Type:
 
 def _existing(text: str, test: Callable[[Path], bool], what: str) -> Path:
     path = absolute(text)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # as a name that is too long
+        raise ValueError(f"is not a path ({error.strerror}); give {what}") from None
+    if not there:
         raise ValueError(f"does not exist (looked for {path}); give {what}")
     if not test(path):
         raise ValueError(f"is not usable; give {what}")

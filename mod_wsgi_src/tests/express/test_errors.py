@@ -55,6 +55,7 @@ ROOT = os.geteuid() == 0
         (["--add-handler", ".md", "{D}/hello.wsgi"], "--add-handler: there are no files"),
         (["--auth-group", "staff"], "--auth-group: has no effect without --auth-group-script"),
         (["--mount-point", "/a", "--url-alias", "/a", "{D}"], "--url-alias: hides a --mount-point"),
+        (["--document-root", "x" * 300], "is not a path (File name too long)"),
         (["--setenv", "A", "line\nbreak"], "control character"),
         (["--include-file", "{D}/none.conf"], "none.conf' does not exist"),
         (["extra"], "'extra' is one too many"),
