@@ -12,6 +12,7 @@ COLOURS = {
     "reference embedded": "#e8a87c",
     "ours embedded": "#2a7f9e",
     "reference daemon": "#d1603d",
+    "Debian's daemon": "#e3c16f",
     "uwsgi behind httpd": "#b7a57a",
     "gunicorn behind httpd": "#8d7b99",
     "ours daemon": "#14495c",

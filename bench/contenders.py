@@ -15,6 +15,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 REFERENCE = "mod_wsgi==6.1.1"
 PEERS = ("uwsgi==2.0.31", "gunicorn==27.0.1")
+DISTRIBUTION = "libapache2-mod-wsgi-py3"
 PYTHON = "/usr/bin/python3"
 NEEDED = ("mpm_event", "authz_core", "alias")
 FILE_SIZE = 256 * 1024
@@ -144,6 +145,22 @@ def peers(programs: Path) -> list[Contender]:
     ]
 
 
+def distribution(where: Path) -> Path | None:
+    """The module of Debian's own package, unpacked and not installed: that would start a server. None elsewhere."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        return None
+    where.mkdir(mode=0o777)
+    where.chmod(0o777)  # apt gives up root's rights to download
+    done = subprocess.run(
+        ["apt-get", "download", "-qq", DISTRIBUTION], cwd=where, capture_output=True, text=True, check=False
+    )
+    packages = list(where.glob("*.deb"))
+    if done.returncode or not packages:
+        return None
+    run("dpkg-deb", "-x", str(packages[0]), str(where))
+    return next(where.glob("usr/lib/apache2/modules/mod_wsgi.so"), None)
+
+
 def build(scratch: Path, say: Callable[[str], None]) -> list[Contender]:
     say("compiling the C handler")
     floor = compile_floor(scratch / "floor")
@@ -153,11 +170,15 @@ def build(scratch: Path, say: Callable[[str], None]) -> list[Contender]:
     theirs = install_module(scratch / "reference", REFERENCE)
     say(f"installing the peers, {' and '.join(PEERS)}")
     programs = make_venv(scratch / "peers", *PEERS)
+    older = distribution(scratch / "distribution")
+    if not older:
+        say(f"no package {DISTRIBUTION} to be had: left out")
     return [
         Contender("C handler", floor, FLOOR, "floor"),
         Contender("reference embedded", theirs, EMBEDDED, "embedded"),
         Contender("ours embedded", ours, EMBEDDED, "embedded"),
         Contender("reference daemon", theirs, DAEMON, "daemon"),
+        *([Contender("Debian's daemon", older, DAEMON, "daemon")] if older else []),
         *peers(programs),
         Contender("ours daemon", ours, DAEMON, "daemon"),
     ]

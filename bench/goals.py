@@ -42,6 +42,7 @@ COSTS = (
     ("40 headers", DAEMON, "reference daemon", 0.38),
     ("POST 10 KB", DAEMON, "reference daemon", 0.32),
     ("1 MiB response", DAEMON, "reference daemon", 0.32),
+    ("hello", DAEMON, "Debian's daemon", 0.46),
     ("hello", DAEMON, "uwsgi behind httpd", 0.80),
     ("hello", EMBEDDED, "reference embedded", 0.60),
     ("40 headers", EMBEDDED, "reference embedded", 0.67),
