@@ -28,7 +28,7 @@ def test_the_roles_are_these(checkout):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_of_the_argument_spec(checkout, role):
-    options = specs(checkout, role)["main"]["options"]
+    options = {name: option for entry in specs(checkout, role).values() for name, option in entry["options"].items()}
     defaults = read(checkout / "roles" / role / "defaults" / "main.yml")
     assert set(defaults) == {name for name, option in options.items() if not option.get("required")}
     for name, option in options.items():
