@@ -43,11 +43,11 @@ packages() {
     need_packages "test" "$@"
 }
 
-c_units() { make --no-print-directory -C mod_wsgi_src/tests/unit check; }
-c_python_units() { make --no-print-directory -C mod_wsgi_src/tests/unit/python check PYTHON="$server_python"; }
+c_units() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit check; }
+c_python_units() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit/python check PYTHON="$server_python"; }
 
-portability() { make --no-print-directory -C mod_wsgi_src/tests/portability check PYTHON="$server_python"; }
-fuzz_million() { make --no-print-directory -C mod_wsgi_src/tests/unit fuzz-million; }
+portability() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/portability check PYTHON="$server_python"; }
+fuzz_million() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit fuzz-million; }
 
 install_server() {
     "$server_python" -m venv "$MOD_WSGI_VENV"
