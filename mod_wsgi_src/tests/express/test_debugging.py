@@ -218,7 +218,9 @@ def test_profile_is_readable(express):
     for path in ("/", "/lines"):
         server.fetch(path)
     stop(server)
-    [report] = (express.root / "pstats").glob("*.txt")
+    reports = list((express.root / "pstats").glob("*.txt"))
+    assert len(reports) == 1, f"exit {server.process.returncode}\n{server.text()}"
+    report = reports[0]
     text = report.read_text()
     assert re.search(r"^ +2 .*debugged.py:\d+\(application\)", text, re.MULTILINE), text
     assert re.search(r"^ +1 .*debugged.py:\d+\(half\)", text, re.MULTILINE), text

@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 from harness.load import Load
-from harness.server import Httpd
+from harness.server import Httpd, settle
 from harness.waiting import until
 
 Make = Callable[..., Httpd]
@@ -161,7 +161,7 @@ def test_H3_a_hard_restart(serve: Make) -> None:
     server = serve("responses.py", daemon="threads=2 shutdown-timeout=2")
     before = server.get("/pid").text
     mark = len(server.log())
-    server.settle()
+    settle(server.port)
     server.send_signal(signal.SIGHUP)
     server.wait_log("resuming normal operations", since=mark)
     assert until(lambda: server.get("/pid").text != before, "others serve")

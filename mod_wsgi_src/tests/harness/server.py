@@ -65,6 +65,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def settle(port: int) -> None:
+    """Waits for a server's connections to be over. The event MPM, told to stop at once, looks at the sockets of its
+    workers while they may be freeing them, and crashes now and then: nothing of ours, so it is kept out of the way."""
+    open_states = {"01", "04", "05", "08", "09", "0B"}
+    end = time.monotonic() + 2.0
+    while open_states & set(processes.tcp_states(port)) and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
 class Httpd:
     """One server. configure() once, then start() and stop(), or check() for its syntax only."""
 
@@ -191,22 +201,13 @@ class Httpd:
         self.send_signal(signal.SIGUSR1)
         self.wait_log("resuming normal operations", since=mark)
 
-    def settle(self) -> None:
-        """Waits for connections to be over. The event MPM, told to stop at once, looks at the sockets of its workers
-        while they may be freeing them, and crashes now and then: nothing of ours, so it is kept out of the way."""
-        open_states = {"01", "04", "05", "08", "09", "0B"}
-        end = time.monotonic() + 2.0
-        while open_states & set(processes.tcp_states(self.port)) and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(0.05)
-
     def stop(self, number: int = signal.SIGTERM, settle: bool = True) -> None:
         """Ends the server and requires that nothing is left of it: no process, no socket, no crash in the log."""
         if self.process is None:
             return
         process, self.process = self.process, None
         if settle:
-            self.settle()
+            settle(self.port)
         process.send_signal(number)
         try:
             process.wait(STOP_TIMEOUT)
