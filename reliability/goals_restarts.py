@@ -13,7 +13,7 @@ from typing import Callable
 
 from frame import Lab, Outcome, goal
 from harness.client import fetch
-from harness.server import Httpd, settle
+from harness.server import Httpd, wait_for_clients
 from harness.waiting import until
 from traffic import Tally, traffic
 
@@ -160,7 +160,7 @@ def idle_stop(lab: Lab) -> Outcome:
     for config in ("", "WSGIDaemonProcess app processes=2\nWSGIProcessGroup app\nWSGIApplicationGroup %{GLOBAL}\n"):
         with lab.httpd(f'{config}WSGIScriptAlias / "{{apps}}/responses.py"\n') as server:
             server.get("/hello")
-            settle(server.port)
+            wait_for_clients(server.port)
             begin = time.monotonic()
             server.stop(settle=False)
             times.append(time.monotonic() - begin)

@@ -19,7 +19,7 @@ from typing import Any, Callable
 import pytest
 from harness import processes
 from harness.client import ClosedError, Connection, Response
-from harness.server import free_port, server_account, settle
+from harness.server import free_port, server_account, wait_for_clients
 from harness.waiting import until
 
 APPS = Path(__file__).parent / "apps"
@@ -109,7 +109,7 @@ class Server:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            settle(self.port)
+            wait_for_clients(self.port)
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(STOP_SECONDS)
 

@@ -14,7 +14,7 @@ import pytest
 from harness.client import Response, fetch
 from harness.load import Load
 from harness.processes import alive, sleeping_threads
-from harness.server import Httpd, settle
+from harness.server import Httpd, wait_for_clients
 from harness.waiting import until
 
 Make = Callable[..., Httpd]
@@ -260,7 +260,7 @@ def test_A9_an_end_that_hangs(httpd: Make, where: str) -> None:
     """Python's own shutdown does not come to an end: the server stops within shutdown-timeout and a second."""
     server = httpd(DEATHS.format(options="processes=1 threads=2 shutdown-timeout=1"))
     assert server.get(f"/{where}").status == 200
-    settle(server.port)
+    wait_for_clients(server.port)
     begin = time.monotonic()
     server.stop(settle=False)
     assert time.monotonic() - begin < 1 + 1 + 4  # httpd itself needs a second, a slow machine more

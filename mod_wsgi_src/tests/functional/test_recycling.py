@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 from harness.load import Load
-from harness.server import Httpd, settle
+from harness.server import Httpd, wait_for_clients
 from harness.waiting import until
 
 Make = Callable[..., Httpd]
@@ -161,7 +161,7 @@ def test_H3_a_hard_restart(serve: Make) -> None:
     server = serve("responses.py", daemon="threads=2 shutdown-timeout=2")
     before = server.get("/pid").text
     mark = len(server.log())
-    settle(server.port)
+    wait_for_clients(server.port)
     server.send_signal(signal.SIGHUP)
     server.wait_log("resuming normal operations", since=mark)
     assert until(lambda: server.get("/pid").text != before, "others serve")

@@ -65,7 +65,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def settle(port: int) -> None:
+def wait_for_clients(port: int) -> None:
     """Waits for a server's connections to be over. The event MPM, told to stop at once, looks at the sockets of its
     workers while they may be freeing them, and crashes now and then: nothing of ours, so it is kept out of the way."""
     open_states = {"01", "04", "05", "08", "09", "0B"}
@@ -207,7 +207,7 @@ class Httpd:
             return
         process, self.process = self.process, None
         if settle:
-            settle(self.port)
+            wait_for_clients(self.port)
         process.send_signal(number)
         try:
             process.wait(STOP_TIMEOUT)
