@@ -56,6 +56,7 @@ install_server() {
 }
 
 suite() { python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$scratch/pytest" "$@"; }
+build_suite() { suite --basetemp="$scratch/build" mod_wsgi_src/tests/build; } # runs beside another
 
 # What takes minutes once is made beside the first stages. Those that need it find it made, or wait for its lock.
 prefetch() {
@@ -84,8 +85,10 @@ stage "build and install the server" install_server
 stage "httpd wheel (cached)" httpd_wheel "$server_python"
 MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel-cached.log")
 if [ -f "$MOD_WSGI_HTTPD_WHEEL" ]; then export MOD_WSGI_HTTPD_WHEEL; else unset MOD_WSGI_HTTPD_WHEEL; fi
+# The one compiles, the other mostly waits.
+beside "build front ends" build_suite
 stage "server against a real httpd" suite mod_wsgi_src/tests/functional
-stage "build front ends" suite mod_wsgi_src/tests/build
+wait_beside
 stage "mod_wsgi-express" suite mod_wsgi_src/tests/express
 stage "toolkit" suite tests
 if [ "$all" = yes ]; then

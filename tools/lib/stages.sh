@@ -10,27 +10,57 @@ stages_begin() {
     : >"$STAGES"
 }
 
+log_of() { echo "$LOGS/$(printf '%s' "$1" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9\n' '-' | sed 's/-$//').log"; }
+
+# run_stage LOG FUNCTION [ARGUMENTS]: to standard output; the exit code goes to LOG.status.
+run_stage() {
+    log=$1
+    shift
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    echo $? >"$log.status"
+}
+
+# judge NAME LOG BEGIN: into the table; $stage_status is the stage's exit code.
+judge() {
+    stage_status=$(cat "$2.status")
+    rm -f "$2.status"
+    result=ok
+    [ "$stage_status" -eq 0 ] || result="FAILED ($stage_status)"
+    record "$1" "$result" $(($(date +%s) - $3)) "$(count "$2")"
+}
+
 # stage NAME FUNCTION [ARGUMENTS]: $stage_status is its exit code.
 stage() {
     name=$1
     shift
-    log=$LOGS/$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9\n' '-' | sed 's/-$//').log
+    log=$(log_of "$name")
     printf '\n=== %s\n' "$name"
     begin=$(date +%s)
-    {
-        set +e
-        (
-            set -e
-            "$@"
-        )
-        echo $? >"$log.status"
-    } </dev/null 2>&1 | tee "$log"
-    status=$(cat "$log.status")
-    rm -f "$log.status"
-    result=ok
-    [ "$status" -eq 0 ] || result="FAILED ($status)"
-    record "$name" "$result" $(($(date +%s) - begin)) "$(count "$log")"
-    stage_status=$status
+    { run_stage "$log" "$@"; } </dev/null 2>&1 | tee "$log"
+    judge "$name" "$log" "$begin"
+}
+
+# beside NAME FUNCTION [ARGUMENTS]: a stage that runs while others do; `wait_beside` shows and judges it. One at a time.
+beside() {
+    beside_name=$1
+    shift
+    beside_log=$(log_of "$beside_name")
+    # shellcheck disable=SC2094  # run_stage writes beside it
+    run_stage "$beside_log" "$@" </dev/null >"$beside_log" 2>&1 &
+    beside_pid=$!
+}
+
+# Its seconds are those that were still to wait.
+wait_beside() {
+    begin=$(date +%s)
+    printf '\n=== %s\n' "$beside_name"
+    wait "$beside_pid" || :
+    cat "$beside_log"
+    judge "$beside_name" "$beside_log" "$begin"
 }
 
 # left_out NAME WHY
