@@ -69,15 +69,19 @@ class Bell:
 
     def __init__(self) -> None:
         self._notifier: Notifier | None = None
+        self._watched: set[str] = set()
         with contextlib.suppress(OSError):
             self._notifier = Notifier()
 
     def wait(self, files: Iterable[str]) -> bool:
         if self._notifier:
             try:
-                for directory in {os.path.dirname(name) for name in files}:
+                new = {os.path.dirname(name) for name in files} - self._watched
+                for directory in new:
                     self._notifier.watch(directory)
-                return self._notifier.wait(INTERVAL)
+                self._watched |= new
+                # What changed before its directory was watched rings for nobody: look again.
+                return bool(new) or self._notifier.wait(INTERVAL)
             except OSError:  # as many watches as the system allows
                 self._notifier = None
         time.sleep(INTERVAL)
