@@ -9,13 +9,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Callable
 
 from .inotify import Notifier
 
 NAME = "mod_wsgi-express reloader"
 INTERVAL = 1.0  # seconds between two looks at what is loaded
+TICK = 0.02  # kernels stamp files with the time of their last tick, which may be so long ago
+
+Stamp = tuple[int, int]
+GONE: Stamp = (0, 0)
 
 
 def loaded_files() -> list[str]:
@@ -34,33 +40,69 @@ def file_of(module: str) -> Callable[[], list[str]]:
     return files
 
 
+def _stamp(name: str) -> Stamp | None:
+    """Modification time and size; None for what cannot be told."""
+    try:
+        found = os.stat(name)
+    except FileNotFoundError:
+        return GONE
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 class Watch:
-    """Modification times seen before; `changed` tells the first file whose time differs now, or that is gone."""
+    """Stamps seen before; `changed` tells the first file whose stamp differs now, or that is gone."""
 
     def __init__(self, files: Callable[[], Iterable[str]]) -> None:
         self._files = files
-        self._seen: dict[str, float] = {}
+        self._seen: dict[str, Stamp] = {}
         self._looked = time.time()
 
     def files(self) -> list[str]:
         return list(self._files())
 
+    def note(self, name: str) -> None:
+        """This file is about to be loaded: whatever it is changed to from now on does not run."""
+        stamp = _stamp(name)
+        if stamp:
+            self._seen.setdefault(name, stamp)
+
     def changed(self, everything: bool = True) -> str | None:
         """Not `everything`: looks only at files that are new here."""
         before, self._looked = self._looked, time.time()
         for name in self._files():
-            if not everything and name in self._seen:
+            known = name in self._seen
+            if known and not everything:
                 continue
-            try:
-                now = os.stat(name).st_mtime
-            except FileNotFoundError:
-                now = 0.0
-            except OSError:
+            now = _stamp(name)
+            if now is None:
                 continue
-            # A module that is new here and was written since the last look: perhaps after it was loaded.
-            fresh = name not in self._seen and before < now <= self._looked
-            if fresh or self._seen.setdefault(name, now) != now:
+            # Loaded past the import system and written since the last look: perhaps after it was loaded. A time in
+            # the future says nothing; without that limit each successor would be replaced too.
+            fresh = not known and before - TICK < now[0] / 1e9 <= self._looked
+            if self._seen.setdefault(name, now) != now or fresh:
                 return name
+        return None
+
+
+class Witness:
+    """First in sys.meta_path: has each file noted before the finders behind load from it."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        behind = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
+        for finder in behind:
+            find = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find else None
+            if spec is not None:
+                if spec.has_location and spec.origin:
+                    self._note(spec.origin)
+                return spec
         return None
 
 
@@ -105,4 +147,6 @@ def start(files: Callable[[], Iterable[str]] = loaded_files, embedded: bool = Fa
     the server that replaces its processes."""
     if all(thread.name != NAME for thread in threading.enumerate()):
         process = os.getppid() if embedded else os.getpid()
-        threading.Thread(target=_watch, args=(Watch(files), process), name=NAME, daemon=True).start()
+        watch = Watch(files)
+        sys.meta_path.insert(0, Witness(watch.note))
+        threading.Thread(target=_watch, args=(watch, process), name=NAME, daemon=True).start()
