@@ -55,7 +55,7 @@ def _from_ps(pid: int) -> str:
         env={"PATH": PATH, "COLUMNS": "4096"},
         check=False,
     )
-    state, _, command = done.stdout.strip().partition(" ")
+    state, command = done.stdout.strip().partition(" ")[::2]
     return "" if state.startswith("Z") else command.strip()
 
 
