@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* pipe2 */
-#endif
-
 #include "readiness.h"
 
 #include "readiness_choice.h"
+#include "readiness_wake.h"
 
 #ifdef WIO_READY_EPOLL
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -37,8 +33,7 @@ wio_ready *wio_ready_new(void)
         return NULL;
     set->wake[0] = set->wake[1] = -1;
     set->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (set->epoll < 0 || pipe2(set->wake, O_CLOEXEC | O_NONBLOCK) < 0 ||
-        control(set, EPOLL_CTL_ADD, set->wake[0], EPOLLIN) < 0) {
+    if (set->epoll < 0 || wio_wake_open(set->wake) < 0 || control(set, EPOLL_CTL_ADD, set->wake[0], EPOLLIN) < 0) {
         int reason = errno;
         wio_ready_free(set);
         errno = reason;
@@ -47,19 +42,13 @@ wio_ready *wio_ready_new(void)
     return set;
 }
 
-static void close_if_open(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 void wio_ready_free(wio_ready *set)
 {
     if (!set)
         return;
-    close_if_open(set->epoll);
-    close_if_open(set->wake[0]);
-    close_if_open(set->wake[1]);
+    if (set->epoll >= 0)
+        close(set->epoll);
+    wio_wake_close(set->wake);
     free(set);
 }
 
@@ -100,8 +89,7 @@ int wio_ready_wait(wio_ready *set, int timeout_ms)
 void wio_ready_wake(wio_ready *set)
 {
     atomic_store(&set->woken, 1);
-    while (write(set->wake[1], "", 1) < 0 && errno == EINTR)
-        ;
+    wio_wake_ring(set->wake);
 }
 
 #endif

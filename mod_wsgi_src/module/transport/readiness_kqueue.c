@@ -3,6 +3,7 @@
 #include "readiness.h"
 
 #include "readiness_choice.h"
+#include "readiness_wake.h"
 
 #ifdef WIO_READY_KQUEUE
 
@@ -38,33 +39,23 @@ wio_ready *wio_ready_new(void)
         return NULL;
     set->wake[0] = set->wake[1] = -1;
     set->kqueue = kqueue();
-    if (set->kqueue < 0 || pipe(set->wake) < 0 || change(set, set->wake[0], EV_ADD) < 0) {
+    if (set->kqueue < 0 || wio_wake_open(set->wake) < 0 || change(set, set->wake[0], EV_ADD) < 0) {
         int reason = errno;
         wio_ready_free(set);
         errno = reason;
         return NULL;
     }
     fcntl(set->kqueue, F_SETFD, FD_CLOEXEC);
-    for (int i = 0; i < 2; i++) {
-        fcntl(set->wake[i], F_SETFD, FD_CLOEXEC);
-        fcntl(set->wake[i], F_SETFL, O_NONBLOCK);
-    }
     return set;
-}
-
-static void close_if_open(int fd)
-{
-    if (fd >= 0)
-        close(fd);
 }
 
 void wio_ready_free(wio_ready *set)
 {
     if (!set)
         return;
-    close_if_open(set->kqueue);
-    close_if_open(set->wake[0]);
-    close_if_open(set->wake[1]);
+    if (set->kqueue >= 0)
+        close(set->kqueue);
+    wio_wake_close(set->wake);
     free(set);
 }
 
@@ -106,8 +97,7 @@ int wio_ready_wait(wio_ready *set, int timeout_ms)
 void wio_ready_wake(wio_ready *set)
 {
     atomic_store(&set->woken, 1);
-    while (write(set->wake[1], "", 1) < 0 && errno == EINTR)
-        ;
+    wio_wake_ring(set->wake);
 }
 
 #endif

@@ -9,11 +9,11 @@
 #include "readiness.h"
 
 #include "readiness_choice.h"
+#include "readiness_wake.h"
 
 #ifdef WIO_READY_POLL
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -43,17 +43,6 @@ struct wio_ready {
     int polled_cap;
 };
 
-static int new_pipe(int ends[2])
-{
-    if (pipe(ends) < 0)
-        return -1;
-    for (int i = 0; i < 2; i++) {
-        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        fcntl(ends[i], F_SETFL, O_NONBLOCK);
-    }
-    return 0;
-}
-
 wio_ready *wio_ready_new(void)
 {
     wio_ready *set = calloc(1, sizeof *set);
@@ -61,7 +50,7 @@ wio_ready *wio_ready_new(void)
 
     if (!set)
         return NULL;
-    if (new_pipe(set->pipe) < 0) {
+    if (wio_wake_open(set->pipe) < 0) {
         free(set);
         return NULL;
     }
@@ -77,8 +66,7 @@ void wio_ready_free(wio_ready *set)
 {
     if (!set)
         return;
-    close(set->pipe[0]);
-    close(set->pipe[1]);
+    wio_wake_close(set->pipe);
     pthread_cond_destroy(&set->changed);
     pthread_mutex_destroy(&set->mutex);
     free(set->entries);
@@ -94,8 +82,7 @@ static void call_leader_back(wio_ready *set)
     if (!set->leading || set->called_back)
         return;
     set->called_back = 1;
-    while (write(set->pipe[1], "", 1) < 0 && errno == EINTR)
-        ;
+    wio_wake_ring(set->pipe);
 }
 
 static entry *find(wio_ready *set, int fd)
