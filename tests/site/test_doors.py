@@ -14,9 +14,9 @@ WRONG = extra(mod_wsgi_nonsense_of_the_test=1)
 def test_a_door_leads_to_its_own_copy(play, door: Door):
     found = play(door.playbooks["site"], *WRONG, python=door.python, **door.environment)
     assert "unknown variable 'mod_wsgi_nonsense_of_the_test'" in found.stdout + found.stderr
-    included = re.search(r"included: (/.*?)/roles/mod_wsgi/tasks/validate\.yml", found.stdout)
-    assert included, found.stdout
-    assert included.group(1) == str(door.copy)
+    origin = re.search(r"Origin: (/.*?)/roles/mod_wsgi/tasks/validate\.yml", found.stdout + found.stderr)
+    assert origin, found.stdout + found.stderr
+    assert origin.group(1) == str(door.copy)
 
 
 def test_an_installed_collection_is_whole_and_has_no_more(collection_door: Door):
