@@ -83,7 +83,7 @@ def _add_operation(parser: argparse.ArgumentParser, name: str) -> None:
     which = parser.add_argument_group("Which server (the same options as at its start)")
     for option in (BY_NAME["server-root"], BY_NAME["host"], BY_NAME["port"]):
         _add(which, option, option.name, _help(option))
-    if name in ("reload", "stop"):
+    if name in ("reload", "stop", "wait"):
         parser.add_argument(
             "--timeout", type=int, default=60, metavar="SECONDS", help="Longest time to wait. Default: 60."
         )
@@ -228,6 +228,8 @@ def _operate(found: argparse.Namespace) -> int:
     instance = operations.find(values.server_root, values.host, values.port)
     if found.command == "reload":
         return operations.reload(instance, found.timeout)
+    if found.command == "wait":
+        return operations.wait(instance, found.timeout)
     if found.command == "stop":
         return operations.stop(instance, found.timeout, found.graceful)
     if found.command == "status":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be done with a server that was set up: reload, stop, status, logs. All follows from its server root."""
+"""What can be done with a server that was set up: reload, wait, stop, status, logs. Its server root tells all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
-from . import manifest, places, processes, roster
+from . import manifest, places, processes, readiness, roster
 from .errors import ExpressError, UsageError
 from .preflight import check_python
 
 NOT_RUNNING = 3  # as init scripts have it
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.05
 FOLLOW_SECONDS = 0.5
 
 
@@ -96,6 +97,37 @@ def status(instance: Instance, as_json: bool) -> int:
     return 0 if found["running"] else NOT_RUNNING
 
 
+# -- wait
+
+
+def wait(instance: Instance, seconds: int) -> int:
+    """For the start of a service: back when the server serves, or it is clear that it will not."""
+    end = time.monotonic() + seconds
+    # httpd goes to the background before it writes its pid.
+    if not _wait(lambda: instance.pid is not None, seconds):
+        raise ExpressError(
+            f"no server runs in {str(instance.root)!r} after {seconds} seconds; see {_error_log(instance)}"
+        )
+    pid = instance.running()
+    group, url = instance.facts["daemons"]["application"], urlsplit(instance.facts["url"])
+    address = (url.hostname or "localhost", url.port or (443 if url.scheme == "https" else 80))
+    while not readiness.serves(instance.root, pid, group, address):
+        if instance.pid != pid:
+            raise ExpressError(f"the server (pid {pid}) ended; see {_error_log(instance)}")
+        seats = roster.read(instance.root, pid).get(group, [])
+        if any(seat.failures >= roster.BROKEN for seat in seats):
+            raise ExpressError(f"the daemons of {group!r} die at their start; see {_error_log(instance)}")
+        if time.monotonic() > end:
+            raise ExpressError(f"it does not serve after {seconds} seconds; see {_error_log(instance)}")
+        time.sleep(LOOK_SECONDS)
+    print(f"serving, pid {pid}, {instance.facts['url']}")
+    return 0
+
+
+def _error_log(instance: Instance) -> str:
+    return instance.facts.get("logs", {}).get("error") or "the terminal of the server"
+
+
 # -- stop
 
 
@@ -104,9 +136,14 @@ def stop(instance: Instance, seconds: int, graceful: bool) -> int:
     if pid is None:
         print("not running")
         return 0
+    seats = [seat for seats in roster.read(instance.root, pid).values() for seat in seats]
+    own = {pid, *processes.children(pid), *(daemon for seat in seats for daemon in seat.daemons)}
     os.kill(pid, signal.SIGWINCH if graceful else signal.SIGTERM)
-    if not _wait(lambda: instance.pid != pid, seconds):
-        raise ExpressError(f"the server (pid {pid}) did not end within {seconds} seconds; see its error log")
+    if not _wait(lambda: not own & processes.pids(), seconds):
+        left = ", ".join(map(str, sorted(own & processes.pids())))
+        raise ExpressError(
+            f"the server (pid {pid}) did not end within {seconds} seconds, {left} is left; see its error log"
+        )
     print(f"stopped, pid {pid}")
     return 0
 
@@ -152,8 +189,7 @@ def _replace(instance: Instance, server: int, group: str, numbers: list[int], en
         if all(now[number].serving and not old[number] & set(now[number].serving) for number in numbers):
             return
         if any(now[number].failures > before[number].failures for number in numbers):
-            log = instance.facts.get("logs", {}).get("error") or "the terminal of the server"
-            raise ExpressError(f"the new version does not load, the old one serves on; see {log}")
+            raise ExpressError(f"the new version does not load, the old one serves on; see {_error_log(instance)}")
         if time.monotonic() > end:
             raise ExpressError("the new version did not load in time, the old one serves on; see --timeout")
         time.sleep(LOOK_SECONDS)

@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+PS_CUT = (79, 80)  # the length of a command line that Solaris cut
+
 
 @dataclass(frozen=True)
 class Process:
@@ -44,8 +46,27 @@ def _from_ps() -> list[Process]:
     return [Process(int(row[0]), int(row[1]), row[2] if len(row) > 2 else "") for row in rows if len(row) > 1]
 
 
+def _has_proc() -> bool:
+    return os.path.exists("/proc/self/stat")
+
+
 def processes() -> list[Process]:
-    return _from_proc() if os.path.exists("/proc/self/stat") else _from_ps()
+    return _from_proc() if _has_proc() else _from_ps()
+
+
+def pids() -> set[int]:
+    return {process.pid for process in processes()}
+
+
+def children(parent: int) -> set[int]:
+    return {process.pid for process in processes() if process.parent == parent}
+
+
+def names(title: str, conf: str) -> bool:
+    """Whether a command line names this configuration. The ps of Solaris shows 80 bytes of it at most."""
+    if conf in title:
+        return True
+    return len(title) in PS_CUT and not _has_proc() and conf.startswith(title.partition(" -f ")[2])
 
 
 def server_pid(pid_file: Path, conf: Path) -> int | None:
@@ -55,7 +76,7 @@ def server_pid(pid_file: Path, conf: Path) -> int | None:
     except (OSError, ValueError):
         return None
     found = next((process for process in processes() if process.pid == pid), None)
-    return pid if found and str(conf) in found.title else None
+    return pid if found and names(found.title, str(conf)) else None
 
 
 def daemons(server: int, groups: list[str]) -> dict[str, list[int]]:

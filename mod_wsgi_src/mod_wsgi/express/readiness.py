@@ -31,7 +31,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _serves(server_root: Path, server: int, group: str, address: tuple[str, int]) -> bool:
+def serves(server_root: Path, server: int, group: str, address: tuple[str, int]) -> bool:
     """Without daemons (embedded mode, static files): httpd takes connections."""
     if group:
         groups = roster.read(server_root, server)
@@ -46,7 +46,7 @@ def _serves(server_root: Path, server: int, group: str, address: tuple[str, int]
 def _watch(server_root: Path, server: int, group: str, address: tuple[str, int]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end and _lives(server):
-        if _serves(server_root, server, group, address):
+        if serves(server_root, server, group, address):
             _send(f"READY=1\nMAINPID={server}\nSTATUS=serving")
             return
         time.sleep(LOOK_SECONDS)

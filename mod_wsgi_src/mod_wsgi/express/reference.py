@@ -44,7 +44,8 @@ def markdown() -> str:
         parts += [f"## {title}", "", *_table("Command", "")]
         parts += [*(f"| `{name}` | {text} |" for name, text in commands.items()), ""]
     parts += [
-        "`status`, `reload`, `stop` and `logs` find the server by `--server-root`, or by `--host` and `--port`.",
+        "`status`, `reload`, `wait`, `stop` and `logs` find the server by `--server-root`, or by `--host` and "
+        "`--port`; the `apachectl` in the server root knows its own: `apachectl express status`.",
         "",
     ]
     for title, options in groupby(OPTIONS, key=lambda option: option.group):

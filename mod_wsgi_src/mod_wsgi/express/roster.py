@@ -10,6 +10,7 @@ from typing import Any
 
 NAME = "daemons.json"
 SERVES = ("ready", "recycling")
+BROKEN = 3  # so many deaths in a row at its start, and the server says that a seat failed
 
 
 @dataclass(frozen=True)

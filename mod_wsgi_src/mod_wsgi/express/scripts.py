@@ -32,6 +32,7 @@ end
 APACHECTL = """#!{shell}
 {written}
 # start [httpd options] | stop | restart | graceful | graceful-stop | configtest | status
+# express wait | stop | reload | status [options]: that command of mod_wsgi-express for this server
 
 HTTPD={httpd}
 CONF={conf}
@@ -66,8 +67,14 @@ status)
         exit 3
     fi
     ;;
+express)
+    command=${{2-status}}
+    shift $(($# < 2 ? $# : 2))
+    exec {express} "$command" --server-root {server_root} "$@"
+    ;;
 *)
     echo "usage: $0 start [httpd options] | stop | restart | graceful | graceful-stop | configtest | status" >&2
+    echo "       $0 express wait | stop | reload | status [options of mod_wsgi-express]" >&2
     exit 2
     ;;
 esac
@@ -126,6 +133,8 @@ def apachectl(model: Model) -> str:
         envvars=shlex.quote(str(model.envvars)),
         start=_start(model),
         readiness=" ".join(map(shlex.quote, _readiness(model))),
+        express=f"{shlex.quote(sys.executable)} -m mod_wsgi.express",
+        server_root=shlex.quote(str(model.server_root)),
         url=model.url,
     )
 

@@ -140,6 +140,61 @@ def test_status_stop_and_logs(express, script):
     assert (done.returncode, "no server runs" in done.stderr) == (1, True)
 
 
+def test_wait_is_back_when_the_application_is_loaded(express, script):
+    """As the method of a service manager that knows no readiness: apachectl start, then this."""
+    go = express.directory / "go"
+    script.write_text(
+        f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.02)\n" + VERSION % "x"
+    )
+    express.setup(script, STEADY)
+    subprocess.run([express.root / "apachectl", "start"], check=True, env=express.env)
+    try:
+        done = operate(express, "wait", "--timeout", 0)
+        assert (done.returncode, "does not serve after 0 seconds" in done.stderr) == (1, True)
+        waiting = subprocess.Popen([express.root / "apachectl", "express", "wait"], env=express.env)
+        go.touch()
+        assert waiting.wait(30) == 0
+        assert is_ready(express)
+    finally:
+        assert operate(express, "stop").returncode == 0
+    done = operate(express, "wait", "--timeout", 0)
+    assert (done.returncode, "no server runs" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("words", [["--embedded-mode"], ["--application-type", "static"]], ids=["embedded", "static"])
+def test_wait_without_daemons(express, script, words):
+    express.setup(script.parent if "static" in words else script, *words)
+    subprocess.run([express.root / "apachectl", "start"], check=True, env=express.env)
+    try:
+        done = operate(express, "wait")
+        assert (done.returncode, done.stdout.startswith("serving, pid ")) == (0, True), done.stderr
+    finally:
+        assert operate(express, "stop").returncode == 0
+
+
+def test_wait_ends_when_the_daemons_die_at_their_start(express, script):
+    """Long before its time is over: a service manager wants to know."""
+    script.write_text("import os\nos._exit(3)\n")
+    express.setup(script, STEADY)
+    subprocess.run([express.root / "apachectl", "start"], check=True, env=express.env)
+    try:
+        done = operate(express, "wait", "--timeout", 600)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert f"die at their start; see {express.root}/error_log" in done.stderr
+    finally:
+        assert operate(express, "stop").returncode == 0
+
+
+def test_stop_is_back_when_all_is_gone(express, script):
+    mail = express.directory / "mail.py"
+    mail.write_text("import time\nwhile True:\n    time.sleep(60)\n")
+    serve(express, script, "--processes", 2, "--service-script", "mail", mail)
+    before = processes.of_server(express.root, express.mark)
+    assert len([found for found in before if found.title.startswith("(wsgi:")]) == 3
+    assert operate(express, "stop").returncode == 0
+    assert processes.of_server(express.root, express.mark) == []
+
+
 def test_logs_follow(express, script):
     server = serve(express, script, "--access-log")
     command = express.command("logs", "access", "--follow", "--server-root", express.root)
@@ -154,6 +209,22 @@ def test_logs_follow(express, script):
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+def test_a_command_line_that_ps_cut(venv):
+    """Solaris: 80 bytes of it, the file system of processes is another one. A long path is no server that is gone."""
+    code = """
+from mod_wsgi.express import processes
+conf = "/opt/mod_wsgi/instances/a-rather-long-name-of-an-instance/httpd.conf"
+line = f"/usr/apache2/2.4/bin/httpd -f {conf} -DFOREGROUND"
+other = line.replace("rather", "reader")
+processes._has_proc = lambda: False
+print([processes.names(text, conf) for text in (line, line[:80], line[:79], other[:80], line[:60], other)])
+processes._has_proc = lambda: True
+print([processes.names(text, conf) for text in (line, line[:80])])
+"""
+    done = subprocess.run([venv / "bin" / "python", "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.splitlines() == ["[True, True, True, False, False, False]", "[True, False]"]
 
 
 def test_no_server_there(express):
