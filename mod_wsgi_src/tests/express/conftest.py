@@ -19,7 +19,8 @@ from typing import Any, Callable
 import pytest
 from harness import processes
 from harness.client import ClosedError, Connection, Response
-from harness.server import free_port, server_account, wait_for_clients
+from harness.ports import free_port
+from harness.server import server_account, wait_for_clients
 from harness.waiting import until
 
 APPS = Path(__file__).parent / "apps"

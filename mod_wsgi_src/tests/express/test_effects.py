@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from harness.client import Connection
+from harness.ports import free_port
 from harness.server import server_account
 from harness.waiting import until
 
@@ -138,7 +139,7 @@ def test_groups(express):
 def test_a_chain_of_certificates_is_sent(express):
     certificate = express.certificate("pair")
     more = ["--ssl-certificate-chain-file", express.certificate("chain")]
-    port = express.port + 1 if express.port < 65000 else express.port - 1
+    port = free_port()
     words = ["--https-port", port, "--ssl-certificate-file", certificate, "--ssl-certificate-key-file"]
     express.start(express.apps / "hello.wsgi", *words, certificate.with_suffix(".key"), *more, "--host", "127.0.0.1")
     done = subprocess.run(

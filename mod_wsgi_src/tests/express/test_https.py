@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from harness.server import free_port
+from harness.ports import free_port
 from harness.waiting import until
 
 NAME = "www.example.com"

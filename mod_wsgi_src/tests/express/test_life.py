@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 from harness.client import fetch
-from harness.server import free_port, server_account
+from harness.ports import free_port
+from harness.server import server_account
 from harness.waiting import until
 
 ROOT = os.geteuid() == 0

@@ -18,7 +18,8 @@ import h2.exceptions
 import h2.settings
 import pytest
 
-from .server import Httpd, apxs, free_port
+from .ports import free_port
+from .server import Httpd, apxs
 
 TIMEOUT = 30.0
 

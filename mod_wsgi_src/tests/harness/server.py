@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import processes
 from .client import Connection, Response, fetch
+from .ports import free_port
 from .waiting import until
 
 STOP_TIMEOUT = 20.0
@@ -57,12 +58,6 @@ def server_account() -> tuple[str, str]:
             continue
         return user, grp.getgrgid(entry.pw_gid).gr_name
     raise RuntimeError("none of the usual accounts for a web server exists here")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_clients(port: int) -> None:
