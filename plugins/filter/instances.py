@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, status
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, services, status
 
 
 def _normalise(
@@ -47,6 +47,7 @@ class FilterModule:
             "health_questions": status.questions,
             "instance_errors": instance_errors,
             "normalise_instances": normalise_instances,
+            "service": services.describe,
             "status_table": status.table,
             "target_hosts": target_hosts,
             "unknown_variables": instances.unknown_variables,

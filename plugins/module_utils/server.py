@@ -1,7 +1,8 @@
 # Copyright: The mod_wsgi toolkit developers
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The running server of one instance: is it there, start it, stop it, signal it. With systemd or by itself."""
+"""The running server of one instance: is it there, start it, stop it, signal it. Here it runs by itself
+in the background; the service managers have classes of their own on top of this one."""
 
 from __future__ import annotations
 
@@ -87,8 +88,9 @@ def port_error(host: str | None, port: int) -> str | None:
 class Server:
     """One server, known by its server root. The pid counts only while its command line names our configuration."""
 
-    def __init__(self, server_root: str) -> None:
+    def __init__(self, server_root: str, service: str = "") -> None:
         self.root = server_root
+        self.service = service  # its name for the service manager
         self.conf = os.path.join(server_root, "httpd.conf")
         self.apachectl = os.path.join(server_root, "apachectl")
         self.pid_file = os.path.join(server_root, "httpd.pid")
@@ -147,42 +149,17 @@ class Server:
             raise ServerError("it ended before it could be told to reload")
         os.kill(pid, signal.SIGUSR1)
 
+    # -- for a service manager
 
-class SystemdServer(Server):
-    """The same as a unit. What runs without the unit, from an earlier install, is stopped and taken over."""
+    def is_enabled(self) -> bool | None:
+        """Whether it starts with the machine; None when nothing here could start it then."""
+        return None
 
-    def __init__(self, server_root: str, unit: str) -> None:
-        super().__init__(server_root)
-        self.unit = unit
+    def enable(self, wanted: bool) -> None:
+        """Have it start with the machine, or not."""
 
-    def _systemctl(self, *words: str) -> None:
-        done = subprocess.run(
-            ["systemctl", *words, self.unit], capture_output=True, text=True, errors="replace", check=False
-        )
-        if done.returncode != 0:
-            raise ServerError(
-                f"systemctl {' '.join(words)} {self.unit}: {' '.join((done.stderr or done.stdout).split())}"
-            )
-
-    def is_active(self) -> bool:
-        return subprocess.run(["systemctl", "is-active", "--quiet", self.unit], check=False).returncode == 0
-
-    def start(self) -> None:
-        if not self.is_active():
-            super().stop()
-        self._systemctl("start")
-        self.wait_for_start(f"See: journalctl -u {self.unit}")
-
-    def stop(self) -> None:
-        if self.is_active():
-            self._systemctl("stop")
-        super().stop()
-
-    def graceful(self) -> None:
-        if not self.is_active():
-            self.restart()
-            return
-        self._systemctl("reload")
+    def define(self) -> None:
+        """Tell the service manager that the file of the service was written or removed."""
 
 
 def signal_all(pids: list[int], number: int) -> None:

@@ -27,8 +27,10 @@ options:
     description:
       - Whether it runs.
       - V(checked) changes nothing and fails when it could not start because somebody else has its port.
+      - V(stopped) also keeps it from starting with the machine.
+      - V(absent) stops it and removes its service and every file that this module made.
     type: str
-    choices: [checked, started, stopped]
+    choices: [absent, checked, started, stopped]
     default: started
   server_root:
     description: Directory of everything generated.
@@ -53,9 +55,25 @@ options:
       - A new value replaces daemons and services one by one.
     type: str
     default: ""
-  unit:
-    description: systemd unit that runs the server. Not given, the server runs by itself in the background.
-    type: str
+  service:
+    description: How the operating system runs the server, from the filter P(modwsgi.toolkit.service#filter).
+    type: dict
+    default: {}
+    suboptions:
+      manager:
+        description: The service manager. V(none) lets the server run by itself in the background.
+        type: str
+        choices: [none, systemd]
+        default: none
+      name:
+        description: What the manager calls the service.
+        type: str
+      file:
+        description: The file that defines the service. What changes in it takes effect by stop and start.
+        type: path
+      content:
+        description: What that file contains.
+        type: str
 attributes:
   check_mode:
     description: Predicts files and action.
@@ -87,13 +105,27 @@ EXAMPLES = r"""
     name: shop
     server_root: /opt/mod_wsgi/instances/shop
     state: stopped
+
+- name: With the machine
+  modwsgi.toolkit.mod_wsgi_express:
+    name: shop
+    server_root: /opt/mod_wsgi/instances/shop
+    python: /opt/mod_wsgi/venvs/shop/bin/python
+    options:
+      entry-point: /opt/mod_wsgi/apps/shop/wsgi.py
+    service:
+      manager: systemd
+      name: mod_wsgi-shop.service
+      file: /etc/systemd/system/mod_wsgi-shop.service
+      content: "{{ lookup('ansible.builtin.template', 'shop.service.j2') }}"
 """
 
 RETURN = r"""
 action:
   description: >-
     What was done or would be done. V(none), V(usr1) (daemons and services are replaced one by one),
-    V(term) (services are replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop).
+    V(term) (services are replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop),
+    V(remove).
   returned: always
   type: str
 would_interrupt:
@@ -116,23 +148,20 @@ msg:
   type: str
 """
 
-import contextlib
+import difflib
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
-    Server,
-    ServerError,
-    SystemdServer,
-    port_error,
-    signal_all,
-)
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import Files, State, read, remove, write
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import Server, ServerError, port_error, signal_all
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer
 
+SERVERS = {"none": Server, "systemd": SystemdServer}
 NONE = "none"
 TERM = "term"
 USR1 = "usr1"
@@ -142,71 +171,29 @@ STRENGTH = [NONE, TERM, USR1, GRACEFUL, STOP_START]
 EXPORT = re.compile(r"^export ([A-Za-z_][A-Za-z0-9_]*)=(.*?)(?=^export |\Z)", re.MULTILINE | re.DOTALL)
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def read(path: str | None) -> bytes | None:
-    try:
-        with open(path or "", "rb") as file:
-            return file.read()
-    except OSError:
-        return None
-
-
-def write(path: str, data: bytes, mode: int) -> None:
-    """Whole or not at all, and never readable by others, not for a moment."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".mod_wsgi_express.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-class Files:
-    """Files as they were before a change, to come back to."""
-
-    def __init__(self, paths: list[str]) -> None:
-        self._before = {
-            path: (read(path), os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0) for path in paths
-        }
-
-    def restore(self) -> None:
-        for path, (content, mode) in self._before.items():
-            if content is not None:
-                write(path, content, mode)
-            else:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-
-
-class State:
-    """What the running server was started with, as far as its own files do not tell, and what is still to be done."""
-
-    def __init__(self, server_root: str) -> None:
-        self.path = server_root + ".state"
-        try:
-            self.values = json.loads(read(self.path) or b"{}")
-        except ValueError:
-            self.values = {}
-
-    def get(self, name: str) -> str:
-        return self.values.get(name, "")
-
-    def put(self, **values: str) -> None:
-        if any(self.get(name) != value for name, value in values.items()):
-            self.values.update(values)
-            write(self.path, json.dumps(self.values, indent=2, sort_keys=True).encode() + b"\n", 0o600)
-
-
 def changed_names(before: bytes, after: bytes) -> list[str]:
     """Names of variables whose value differs. Values are not for showing."""
     old, new = (dict(EXPORT.findall(text.decode(errors="replace"))) for text in (before, after))
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+class Service:
+    """The file that defines the service to its manager; there is none without a manager."""
+
+    def __init__(self, params: dict) -> None:
+        self.manager, self.name, self.file = params["manager"], params["name"] or "", params["file"]
+        self.content = (params["content"] or "").encode()
+        self.before = read(self.file)
+        self.digest = hashlib.sha256(self.content).hexdigest() if self.file else ""
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.file) and self.before != self.content
+
+    def diff(self) -> str:
+        both = (self.before or b"", self.content)
+        before, after = (text.decode(errors="replace").splitlines(True) for text in both)
+        return "".join(difflib.unified_diff(before, after, f"{self.file} (now)", f"{self.file} (new)"))
 
 
 class Instance:
@@ -214,15 +201,12 @@ class Instance:
         self.module = module
         self.params = module.params
         root = self.params["server_root"]
-        self.server = SystemdServer(root, self.params["unit"]) if self.params["unit"] else Server(root)
+        self.service = Service(self.params["service"])
+        self.server = SERVERS[self.service.manager](root, self.service.name)
         self.state = State(root)
         self.env = (self.params["env_content"] or "").encode()
         self.env_before = read(self.params["env_file"])
         self.port = int(self.params["options"].get("port", 8000))
-        self.unit = sha256(read(self._unit_file()) or b"")
-
-    def _unit_file(self) -> str | None:
-        return f"/etc/systemd/system/{self.params['unit']}" if self.params["unit"] else None
 
     # -- what differs
     def express(self, command: str, *more: str) -> str:
@@ -257,6 +241,8 @@ class Instance:
                 reasons.append(reason)
         if pid is None:
             action, reasons = STOP_START, ["it does not run"]
+        elif self.server.is_enabled() is False:
+            reasons.append("it does not start with the machine")
         return {**plan, "pid": pid, "action": action, "reasons": list(dict.fromkeys(reasons))}
 
     def _more_reasons(self) -> list[tuple[bool, str, str]]:
@@ -265,13 +251,14 @@ class Instance:
         return [
             (self.env_differs(), STOP_START, f"environment changed: {names}"),
             (self.state.get("release") != self.params["release"], USR1, "the code of the application changed"),
-            (self.state.get("unit") != self.unit and bool(self.params["unit"]), STOP_START, "the unit changed"),
+            (self.state.get("service") != self.service.digest, STOP_START, "the definition of the service changed"),
             (pending in STRENGTH[1:], pending, "an earlier run was interrupted before it took effect"),
         ]
 
     def differing(self, plan: dict) -> list[str]:
         files = [file["path"] for file in plan["files"] if file["state"] != "same"]
-        return files + ([self.params["env_file"]] if self.env_differs() else [])
+        files += [self.params["env_file"]] if self.env_differs() else []
+        return files + ([self.service.file] if self.service.differs else [])
 
     def diff(self, plan: dict) -> list[dict]:
         shown = [{"prepared": file["diff"]} for file in plan["files"] if file.get("diff")]
@@ -280,6 +267,8 @@ class Instance:
             shown.append(
                 {"prepared": f"{self.params['env_file']}: values of {', '.join(names) or 'no variable'} differ\n"}
             )
+        if self.service.differs:
+            shown.append({"prepared": self.service.diff()})
         return shown
 
     # -- make it so
@@ -299,18 +288,24 @@ class Instance:
         self.state.put(pending=plan["action"])
         if self.env_differs():
             write(self.params["env_file"], self.env, 0o600)
+        if self.service.differs:
+            write(self.service.file, self.service.content, 0o644)
         self.express("setup-server")
         try:
             self.act(plan)
+            if self.server.is_enabled() is False:
+                self.server.enable(True)
         except ServerError as error:
             again = self._back(backup) if plan["pid"] is not None and plan["action"] == STOP_START else ""
             self.fail(f"{error}{again}", action=plan["action"], reasons=plan["reasons"])
-        self.state.put(pending=NONE, release=self.params["release"], unit=self.unit, port=str(self.port))
+        done = {"release": self.params["release"], "service": self.service.digest, "port": str(self.port)}
+        self.state.put(pending=NONE, **done)
 
     def act(self, plan: dict) -> None:
         action, daemons = plan["action"], plan["daemons"]
         services = {name: pids for name, pids in daemons.items() if name.startswith("service:")}
         if action == STOP_START:
+            self.server.define()
             self.server.restart()
         elif action == GRACEFUL:
             self.server.graceful()
@@ -324,6 +319,7 @@ class Instance:
     def _back(self, backup: Files) -> str:
         backup.restore()
         try:
+            self.server.define()
             self.server.restart()
         except ServerError as error:
             return f" The previous configuration is back, but does not start either: {error}"
@@ -360,20 +356,42 @@ def checked(instance: Instance) -> dict:
 
 
 def stopped(instance: Instance) -> dict:
-    runs = instance.server.pid() is not None
-    found = result(instance.params["name"], "stop" if runs else NONE, ["it runs"] if runs else [], [], runs)
-    if runs and not instance.module.check_mode:
+    name, runs, is_enabled = instance.params["name"], instance.server.pid() is not None, instance.server.is_enabled()
+    reasons = ["it runs"] if runs else []
+    reasons += ["it starts with the machine"] if is_enabled else []
+    found = result(name, "stop" if reasons else NONE, reasons, [], runs)
+    if reasons and not instance.module.check_mode:
         try:
             instance.server.stop()
+            if is_enabled:
+                instance.server.enable(False)
         except ServerError as error:
             instance.fail(str(error))
     return found
 
 
+def absent(instance: Instance) -> dict:
+    """The server root goes last: while it is there, a removal that was interrupted is taken up again."""
+    root = instance.params["server_root"]
+    service, files = instance.service.file, [root + ".env", instance.state.path, root]
+    there = [path for path in [service, *files] if path and os.path.lexists(path)]
+    runs = stopped(instance)["would_interrupt"]
+    if there and not instance.module.check_mode:
+        if service in there:
+            remove(service)
+            instance.server.define()
+        for path in files:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                remove(path)
+    return result(instance.params["name"], "remove" if there else NONE, [], there, runs)
+
+
 def result(name: str, action: str, reasons: list[str], files: list[str], interrupts: bool = False) -> dict:
     msg = f"{name}: action={action}" + (f" ({'; '.join(reasons)})" if reasons else "")
     return {
-        "changed": bool(files) or action != NONE,
+        "changed": bool(files) or bool(reasons) or action != NONE,
         "action": action,
         "reasons": reasons,
         "files": files,
@@ -386,20 +404,30 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["checked", "started", "stopped"], "default": "started"},
+            "state": {"type": "str", "choices": ["absent", "checked", "started", "stopped"], "default": "started"},
             "server_root": {"type": "path", "required": True},
             "python": {"type": "path"},
             "options": {"type": "dict", "default": {}},
             "env_file": {"type": "path"},
             "env_content": {"type": "str", "no_log": True},
             "release": {"type": "str", "default": ""},
-            "unit": {"type": "str"},
+            "service": {
+                "type": "dict",
+                "default": {},
+                "apply_defaults": True,
+                "options": {
+                    "manager": {"type": "str", "choices": sorted(SERVERS), "default": "none"},
+                    "name": {"type": "str"},
+                    "file": {"type": "path"},
+                    "content": {"type": "str"},
+                },
+            },
         },
         required_if=[("state", "started", ("python",))],
         required_by={"env_content": "env_file"},
         supports_check_mode=True,
     )
-    states = {"checked": checked, "started": started, "stopped": stopped}
+    states = {"absent": absent, "checked": checked, "started": started, "stopped": stopped}
     module.exit_json(**states[module.params["state"]](Instance(module)))
 
 

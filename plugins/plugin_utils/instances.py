@@ -146,7 +146,6 @@ def _paths(instance: Instance, layout: Layout) -> dict[str, Any]:
         "env_file": os.path.join(layout.home, "instances", f"{name}.env"),
         "venv_base": os.path.join(layout.home, "venvs", name),
         "data_dir": os.path.join(layout.data_dir, name),
-        "unit": f"mod_wsgi-{name}.service",
         "url": _url(instance["host"], instance["port"]),
     }
 

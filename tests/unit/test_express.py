@@ -40,10 +40,11 @@ class FakeServer:
 
     running: int | None = None
     broken = False
+    enabled: bool | None = None  # as without a service manager
     told: list[str] = []
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: str, service: str) -> None:
+        self.root, self.service = root, service
 
     def pid(self) -> int | None:
         return type(self).running
@@ -62,6 +63,17 @@ class FakeServer:
         self.told.append("stop")
         type(self).running = None
 
+    def is_enabled(self) -> bool | None:
+        return type(self).enabled
+
+    def enable(self, wanted: bool) -> None:
+        self.told.append("enable" if wanted else "disable")
+        type(self).enabled = wanted
+
+    def define(self) -> None:
+        if self.service:
+            self.told.append(f"define {self.service}")
+
 
 @pytest.fixture
 def world(tmp_path: Path, run_module, monkeypatch):
@@ -71,7 +83,7 @@ def world(tmp_path: Path, run_module, monkeypatch):
     python.write_text(EXPRESS.format(python=sys.executable, here=str(tmp_path)))
     python.chmod(0o755)
     server = type("Server", (FakeServer,), {"told": []})
-    monkeypatch.setattr(mod_wsgi_express, "Server", server)
+    monkeypatch.setattr(mod_wsgi_express, "SERVERS", {"none": server, "systemd": server})
     monkeypatch.setattr(mod_wsgi_express, "signal_all", lambda pids, number: signals.append((tuple(pids), number.name)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -278,3 +290,90 @@ def test_stopped(world):
     assert world.run(state="stopped")["changed"] is True
     assert world.server.told == ["stop"]
     assert world.run(state="stopped")["changed"] is False
+
+
+@pytest.fixture
+def unit(world):
+    """As under systemd: gives the argument `service` for a text of the unit."""
+    world.server.enabled = False
+    file = world.root.parent.parent / "shop.service"
+
+    def make(text: str) -> dict[str, object]:
+        return {"service": {"manager": "systemd", "name": "shop.service", "file": str(file), "content": text}}
+
+    make.file = file
+    return make
+
+
+def test_a_service_is_defined_started_and_enabled(world, unit):
+    world.plan("stop_start", "create")
+    found = world.run(**unit("[Service]\n"))
+    assert unit.file.read_text() == "[Service]\n"
+    assert stat.S_IMODE(unit.file.stat().st_mode) == 0o644
+    assert str(unit.file) in found["files"]
+    assert world.server.told == ["define shop.service", "restart", "enable"]
+    world.plan()
+    assert world.run(**unit("[Service]\n"))["changed"] is False
+
+
+def test_a_changed_definition_needs_stop_and_start_and_check_mode_knows(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("[Service]\nNice=1\n"))
+    world.plan()
+    world.server.told.clear()
+    foreseen = world.run(check=True, **unit("[Service]\nNice=2\n"))
+    assert unit.file.read_text() == "[Service]\nNice=1\n"
+    assert "-Nice=1\n+Nice=2\n" in foreseen["diff"][-1]["prepared"]
+    found = world.run(**unit("[Service]\nNice=2\n"))
+    for key in ("changed", "action", "files", "reasons", "would_interrupt", "diff"):
+        assert found[key] == foreseen[key], key
+    assert (found["action"], found["would_interrupt"]) == ("stop_start", True)
+    assert world.server.told == ["define shop.service", "restart"]
+
+
+def test_a_definition_that_does_not_start_comes_back_as_it_was(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("old"))
+    world.plan()
+    world.server.told.clear()
+    world.server.broken = True
+    assert world.run(**unit("new")).failed
+    assert unit.file.read_text() == "old"
+    assert world.server.told == ["define shop.service", "restart"] * 2
+
+
+def test_what_does_not_start_with_the_machine_is_made_to(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("x"))
+    world.plan()
+    world.server.enabled = False
+    world.server.told.clear()
+    assert world.run(check=True, **unit("x"))["changed"] is True
+    found = world.run(**unit("x"))
+    assert (found["changed"], found["action"]) == (True, "none")
+    assert world.server.told == ["enable"]
+
+
+def test_stopped_does_not_start_with_the_machine(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("x"))
+    world.server.told.clear()
+    assert world.run(state="stopped", **unit("x"))["action"] == "stop"
+    assert world.server.told == ["stop", "disable"]
+    assert world.run(state="stopped", **unit("x"))["changed"] is False
+
+
+def test_absent_leaves_nothing(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("x"))
+    other = world.root.parent / "shop2.env"
+    other.write_text("")
+    foreseen = world.run(check=True, state="absent", **unit("x"))
+    assert unit.file.exists()
+    world.server.told.clear()
+    found = world.run(state="absent", **unit("x"))
+    assert (found["action"], found["would_interrupt"], found["files"]) == ("remove", True, foreseen["files"])
+    assert world.server.told == ["stop", "disable", "define shop.service"]
+    assert list(world.root.parent.iterdir()) == [other]
+    assert not unit.file.exists()
+    assert world.run(state="absent", **unit("x"))["changed"] is False
