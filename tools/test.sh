@@ -56,6 +56,10 @@ install_server() {
 }
 
 suite() { python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$scratch/pytest" "$@"; }
+# Two at a time: servers mostly wait, for each other and for deadlines. A file's tests share servers and stay together.
+server_suite() { suite -n 2 --dist loadfile "$@"; }
+# Each play is a process of its own, and shares nothing.
+toolkit_suite() { suite -n 2 --dist worksteal "$@"; }
 build_suite() { suite --basetemp="$scratch/build" mod_wsgi_src/tests/build; } # runs beside another
 
 # What takes minutes once is made beside the first stages. Those that need it find it made, or wait for its lock.
@@ -87,10 +91,10 @@ MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel-cached.log")
 if [ -f "$MOD_WSGI_HTTPD_WHEEL" ]; then export MOD_WSGI_HTTPD_WHEEL; else unset MOD_WSGI_HTTPD_WHEEL; fi
 # The one compiles, the other mostly waits.
 beside "build front ends" build_suite
-stage "server against a real httpd" suite mod_wsgi_src/tests/functional
+stage "server against a real httpd" server_suite mod_wsgi_src/tests/functional
 wait_beside
-stage "mod_wsgi-express" suite mod_wsgi_src/tests/express
-stage "toolkit" suite tests
+stage "mod_wsgi-express" server_suite mod_wsgi_src/tests/express
+stage "toolkit" toolkit_suite tests
 if [ "$all" = yes ]; then
     stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
     stage "server under sanitizers" sanitized_suite "$scratch" mod_wsgi_src/tests/functional

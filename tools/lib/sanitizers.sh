@@ -20,5 +20,5 @@ TEXT
     MOD_WSGI_MODULE=$module \
         MOD_WSGI_TEST_PRELOAD="$(cc -print-file-name=libasan.so) $(cc -print-file-name=libubsan.so)" \
         ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-        python -m pytest -q -ra --color=no -p no:cacheprovider --basetemp="$directory/pytest" "$@"
+        python -m pytest -q -ra --color=no -p no:cacheprovider -n 2 --dist loadfile --basetemp="$directory/pytest" "$@"
 }
