@@ -8,10 +8,12 @@ import errno
 import itertools
 import random
 import socket
+from collections import deque
 
 PORTS = range(20000, 32000)  # below those of clients: /proc/sys/net/ipv4/ip_local_port_range
 
-_held: dict[int, socket.socket] = {}  # until this process ends
+# The last ones: a server that got its port before has long taken it, and a process has only so many descriptors.
+_held: deque[socket.socket] = deque(maxlen=64)
 _order = itertools.cycle(random.SystemRandom().sample(PORTS, len(PORTS)))
 
 
@@ -23,7 +25,7 @@ def _hold(port: int) -> bool:
     except OSError:
         lock.close()
         return False
-    _held[port] = lock
+    _held.append(lock)
     return True
 
 
@@ -47,7 +49,7 @@ def _is_unused(port: int) -> bool:
 
 
 def free_port() -> int:
-    """One that is this process's alone, for good."""
+    """One that nobody else is given before a server had all the time to take it."""
     for port in itertools.islice(_order, len(PORTS)):
         if _hold(port) and _is_unused(port):
             return port
