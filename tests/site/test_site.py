@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from harness.ports import free_port
 
 from .conftest import Door, extra
 
@@ -37,11 +38,11 @@ def times(home: Path) -> dict[str, int]:
 
 
 @pytest.fixture
-def provision(play, place, free_port):
+def provision(play, place):
     """Gives a function that provisions the example through a door into a place of its own; stops it afterwards."""
-    home = place / "home"
+    home, port = place / "home", free_port()
     variables = extra(
-        mod_wsgi_home=home, mod_wsgi_log_dir=home / "log", mod_wsgi_data_dir=home / "data", mod_wsgi_port=free_port
+        mod_wsgi_home=home, mod_wsgi_log_dir=home / "log", mod_wsgi_data_dir=home / "data", mod_wsgi_port=port
     )
     if os.geteuid() == 0:
         variables += extra(mod_wsgi_user="www-data", mod_wsgi_service_manager="none")
@@ -51,7 +52,7 @@ def provision(play, place, free_port):
         used.append(door)
         return play(door.playbooks[playbook], *variables, *words, python=door.python, **door.environment)
 
-    run.home, run.port = home, free_port
+    run.home, run.port = home, port
     yield run
     run(used[-1], playbook="stop")
 
