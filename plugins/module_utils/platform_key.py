@@ -48,7 +48,7 @@ def system(fields: dict[str, str]) -> str:
 
 def readable(*words: str) -> str:
     """The words as a part of a file name that no shell and no pattern takes for something else."""
-    return re.sub(r"[^a-z0-9._-]+", "_", "-".join(word for word in words if word).lower())
+    return re.sub(r"[^a-z0-9._-]+", "_", "-".join(word for word in words if word).lower().replace(" ", "-"))
 
 
 def key(family: str, release: str, decides: dict[str, object]) -> str:

@@ -69,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 python:
-  description: The Python - C(version), C(tag) such as cp311, C(libpython), and whether it was built with one (C(shared)).
+  description: The Python - C(version), C(tag) such as cp311, C(libpython), and whether it has one (C(shared)).
   returned: always
   type: dict
 httpd:
