@@ -40,6 +40,11 @@ options:
     description: Environment variables of the builds. V(APXS) and V(CC) also say what to look for.
     type: dict
     default: {}
+  path:
+    description: Directories to look for tools in, before those of E(PATH).
+    type: list
+    elements: path
+    default: []
   wheelhouse:
     description: Directory of finished wheels, one directory in it for each key. Without it no wheel is looked for.
     type: path
@@ -276,12 +281,14 @@ def main() -> None:
             "httpd_version": {"type": "str", "default": ""},
             "source_checksum": {"type": "str", "default": ""},
             "environment": {"type": "dict", "default": {}},
+            "path": {"type": "list", "elements": "path", "default": []},
             "wheelhouse": {"type": "path"},
         },
         supports_check_mode=True,
     )
     params = module.params
     os.environ.update({name: str(value) for name, value in params["environment"].items() if name in ("APXS", "CC")})
+    os.environ["PATH"] = os.pathsep.join((*params["path"], os.environ.get("PATH", os.defpath)))
     python = look_at_python(module, params["python"])
     apxs = tool(os.environ.get("APXS", "apxs2"), "apxs")
     httpd = params["httpd"] if params["httpd"] != "auto" else ("system" if apxs else "bundled")

@@ -47,6 +47,11 @@ options:
     description: Directory of builds. On the file system of the wheelhouse.
     type: path
     required: true
+  path:
+    description: Directories of tools for the build, before those of E(PATH).
+    type: list
+    elements: path
+    default: []
   wait:
     description: Seconds to wait for a running build in this call.
     type: int
@@ -118,7 +123,9 @@ class Job:
 
     def __init__(self, params: dict) -> None:
         self.params = params
-        key = hashlib.sha256(f"{params['pattern']} {params['source']} {params['pip']}".encode()).hexdigest()[:12]
+        # The wheelhouse is part of it: what was built for another platform key is no result for this one.
+        known_by = " ".join(params[name] for name in ("pattern", "source", "pip", "wheelhouse"))
+        key = hashlib.sha256(known_by.encode()).hexdigest()[:12]
         self.directory = os.path.join(params["work_dir"], f"job-{key}")
         self.lock = self.directory + ".lock"
         self.log = self.directory + ".log"
@@ -140,6 +147,7 @@ class Job:
             source = copy
         command = [self.params["pip"], "wheel", "--no-deps", "--wheel-dir", os.path.join(self.directory, "wheel")]
         environment = {**os.environ, **{name: str(value) for name, value in self.params["environment"].items()}}
+        environment["PATH"] = os.pathsep.join((*self.params["path"], environment.get("PATH", os.defpath)))
         environment.update(
             TMPDIR=os.path.join(self.directory, "tmp"), PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1"
         )
@@ -244,6 +252,7 @@ def main() -> None:
             "environment": {"type": "dict", "default": {}},
             "wheelhouse": {"type": "path", "required": True},
             "work_dir": {"type": "path", "required": True},
+            "path": {"type": "list", "elements": "path", "default": []},
             "wait": {"type": "int", "default": 15},
         },
         supports_check_mode=True,
