@@ -37,7 +37,7 @@ export MOD_WSGI_VENV="$scratch/venv"
 
 packages() {
     # shellcheck disable=SC2086  # lists of words
-    set -- $SERVER_PACKAGES $LINT_PACKAGES $FUZZ_PACKAGES
+    set -- $SERVER_PACKAGES $LINT_PACKAGES $SCRIPT_PACKAGES $FUZZ_PACKAGES
     # shellcheck disable=SC2086
     [ "$images" = no ] || ! is_root || set -- "$@" $IMAGE_PACKAGES
     need_packages "test" "$@"

@@ -29,6 +29,8 @@ need_packages() {
 # apache2-bin and -dev, never apache2: that one starts a server on port 80.
 SERVER_PACKAGES="apache2-bin apache2-dev gcc make libc6-dev libssl-dev python3 python3-dev python3-venv curl openssl procps gdb strace"
 LINT_PACKAGES="shellcheck git"
+# What reads our scripts for the systems that are not here: ksh is the /sbin/sh of Solaris. xmllint reads service manifests.
+SCRIPT_PACKAGES="dash ksh93u+m devscripts libxml2-utils"
 FUZZ_PACKAGES="clang libclang-rt-dev"
 BENCH_PACKAGES="wrk"
 # netavark and aardvark-dns by name: without recommends podman would take a network that knows no host names.

@@ -33,12 +33,13 @@ APACHECTL = """#!{shell}
 {written}
 # start [httpd options] | stop | restart | graceful | graceful-stop | configtest | status
 # express wait | stop | reload | status [options]: that command of mod_wsgi-express for this server
+# service start | stop | refresh [seconds]: the methods of a service manager that goes by exit codes (SMF)
 
 HTTPD={httpd}
 CONF={conf}
 PID_FILE={pid_file}
 
-unset {owned}
+unset {owned} SMF_FMRI SMF_METHOD SMF_RESTARTER SMF_ZONENAME
 LANG={locale}
 LC_ALL={locale}
 export LANG LC_ALL
@@ -60,7 +61,7 @@ configtest)
     ;;
 status)
     # As init scripts have it: 0 runs, 3 does not.
-    if [ -s "$PID_FILE" ] && kill -0 "$(cat "$PID_FILE")" 2>/dev/null; then
+    if [ -s "$PID_FILE" ] && kill -s 0 "$(cat "$PID_FILE")" 2>/dev/null; then
         echo "running, pid $(cat "$PID_FILE"), {url}"
     else
         echo "not running"
@@ -71,6 +72,33 @@ express)
     command=${{2-status}}
     shift $(($# < 2 ? $# : 2))
     exec {express} "$command" --server-root {server_root} "$@"
+    ;;
+service)
+    # start is back when it serves, stop when all is gone. 96: httpd refuses the configuration, no use to try again.
+    method=${{2-}} seconds=${{3-60}}
+    set --
+    case $method in
+    start)
+        if ! ({start}); then
+            "$HTTPD" -f "$CONF" -t || exit 96
+            exit 1
+        fi
+        "$0" express wait --timeout "$seconds" && exit 0
+        "$0" express stop
+        exit 1
+        ;;
+    stop)
+        "$0" express stop --timeout "$seconds"
+        exit
+        ;;
+    refresh)
+        # One that failed would count against what serves: a configuration that httpd refuses is only told.
+        "$HTTPD" -f "$CONF" -k graceful || echo "$0: the server goes on as it was" >&2
+        exit 0
+        ;;
+    esac
+    echo "usage: $0 service start | stop | refresh [seconds]" >&2
+    exit 95
     ;;
 *)
     echo "usage: $0 start [httpd options] | stop | restart | graceful | graceful-stop | configtest | status" >&2

@@ -11,6 +11,7 @@ import signal
 import subprocess
 
 import pytest
+from harness import processes
 from harness.client import fetch
 from harness.ports import free_port
 from harness.server import server_account
@@ -145,6 +146,62 @@ def test_apachectl(express):
     finally:
         assert run("stop").returncode == 0
     until(lambda: run("status").returncode == 3, "its end")
+
+
+def service(express, method, *words):
+    """As SMF calls a method: an environment of its own, nothing on standard input."""
+    env = {
+        "PATH": "/usr/sbin:/usr/bin",
+        "SMF_FMRI": "svc:/application/mod_wsgi:test",
+        **dict([express.mark.split("=")]),
+    }
+    command = [express.root / "apachectl", "service", method, *map(str, words)]
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def test_apachectl_service_is_back_with_the_outcome(express):
+    express.setup(express.apps / "variables.wsgi")
+    done = service(express, "start")
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = json.loads(fetch(express.port).body)["os"]
+        assert [name for name in told if name.startswith("SMF_")] == []
+        assert service(express, "start").returncode == 0  # it runs already
+        pid = (express.root / "httpd.pid").read_text()
+        assert service(express, "refresh").returncode == 0
+        conf = express.root / "httpd.conf"
+        good = conf.read_text()
+        conf.write_text(good + "Nonsense\n")
+        done = service(express, "refresh")
+        assert (done.returncode, "goes on as it was" in done.stderr) == (0, True)
+        assert (express.root / "httpd.pid").read_text() == pid
+    finally:
+        assert service(express, "stop", 30).returncode == 0
+    assert processes.of_server(express.root, express.mark) == []
+    assert service(express, "stop").returncode == 0
+    done = service(express, "start")  # with the nonsense
+    assert (done.returncode, "Nonsense" in done.stderr) == (96, True)
+    conf.write_text(good)
+    assert service(express, "other").returncode == 95
+
+
+def test_apachectl_service_leaves_nothing_of_a_start_that_failed(express):
+    script = express.apps / "dies.wsgi"
+    script.write_text("import os\nos._exit(3)\n")
+    express.setup(script)
+    done = service(express, "start", 60)
+    assert (done.returncode, "die at their start" in done.stderr) == (1, True)
+    assert processes.of_server(express.root, express.mark) == []
+
+
+def test_the_scripts_are_those_of_any_posix_shell(express):
+    """/sbin/sh is ksh93 on Solaris, dash on Debian."""
+    rotation = ("--rotate-logs", "--rotatelogs-executable", "/bin/true", "--keep-logs", 3)
+    express.setup(express.apps / "hello.wsgi", "--startup-log", *rotation)
+    for name in ("apachectl", "prune-logs"):
+        for command in (["dash", "-n"], ["ksh93", "-n"], ["checkbashisms", "--posix"]):
+            done = subprocess.run([*command, express.root / name], capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout + done.stderr) == (0, ""), (name, command)
 
 
 def test_a_service_manager_can_stop_it_by_the_pid_it_started(express):
