@@ -33,6 +33,13 @@ def instance_errors(
     return _normalise(given, spec, layout, defaults)[1]
 
 
+def service_definition(text: str, manager: str) -> str:
+    problems = services.problems(text, manager)
+    if problems:
+        raise AnsibleFilterError(f"{manager} would refuse the definition of the service: {'; '.join(problems)}")
+    return text
+
+
 def target_hosts(groups: dict[str, list[str]], limited_to: list[str] | None = None) -> list[str]:
     try:
         return hosts.choose(groups, limited_to)
@@ -48,6 +55,7 @@ class FilterModule:
             "instance_errors": instance_errors,
             "normalise_instances": normalise_instances,
             "service": services.describe,
+            "service_definition": service_definition,
             "status_table": status.table,
             "target_hosts": target_hosts,
             "unknown_variables": instances.unknown_variables,

@@ -47,17 +47,26 @@ def _from_proc(pid: int) -> str:
 
 
 def _from_ps(pid: int) -> str:
-    # COLUMNS: ps cuts a line to the width of a terminal, even where there is none.
+    # COLUMNS: ps cuts a line to the width of a terminal, even where there is none. A zombie has lost its arguments; the
+    # column that would say so has no name that all systems know.
     done = subprocess.run(
-        ["ps", "-o", "stat=", "-o", "args=", "-p", str(pid)],
+        ["ps", "-o", "args=", "-p", str(pid)],
         capture_output=True,
         text=True,
         errors="replace",
         env={"PATH": PATH, "COLUMNS": "4096"},
         check=False,
     )
-    state, command = done.stdout.strip().partition(" ")[::2]
-    return "" if state.startswith("Z") else command.strip()
+    command = done.stdout.strip()
+    return "" if "<defunct>" in command else command
+
+
+def names(command: str, conf: str) -> bool:
+    """Whether a command line names this configuration. The ps of Solaris shows 80 bytes of it at most."""
+    if conf in command:
+        return True
+    cut = len(command) in (79, 80) and not os.path.exists("/proc/self/stat")
+    return cut and conf.startswith(command.partition(" -f ")[2])
 
 
 def port_error(host: str | None, port: int) -> str | None:
@@ -101,7 +110,7 @@ class Server:
                 pid = int(file.read())
         except (OSError, ValueError):
             return None
-        return pid if self.conf in command_of(pid) else None
+        return pid if names(command_of(pid), self.conf) else None
 
     def start(self) -> None:
         with tempfile.TemporaryFile("w+", errors="replace") as output:

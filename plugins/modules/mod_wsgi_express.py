@@ -63,7 +63,7 @@ options:
       manager:
         description: The service manager. V(none) lets the server run by itself in the background.
         type: str
-        choices: [none, systemd]
+        choices: [none, smf, systemd]
         default: none
       name:
         description: What the manager calls the service.
@@ -159,9 +159,10 @@ import signal
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import Files, State, read, remove, write
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import Server, ServerError, port_error, signal_all
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.smf import SmfServer
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer
 
-SERVERS = {"none": Server, "systemd": SystemdServer}
+SERVERS = {"none": Server, "smf": SmfServer, "systemd": SystemdServer}
 NONE = "none"
 TERM = "term"
 USR1 = "usr1"
@@ -377,7 +378,7 @@ def absent(instance: Instance) -> dict:
     there = [path for path in [service, *files] if path and os.path.lexists(path)]
     runs = stopped(instance)["would_interrupt"]
     if there and not instance.module.check_mode:
-        if service in there:
+        if service:  # an earlier removal may have been interrupted after the file
             remove(service)
             instance.server.define()
         for path in files:

@@ -110,7 +110,7 @@ import urllib.error
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
-STEM = re.compile(r"\.(env|state)$")
+STEM = re.compile(r"\.(env|state|xml)$")
 
 
 def read_json(path: str) -> dict:

@@ -71,6 +71,18 @@ def test_a_zombie_is_not_a_server(command_of):
     child.wait()
 
 
+def test_a_command_line_that_ps_cut(monkeypatch):
+    """Solaris: 80 bytes, and another file system of processes."""
+    conf = "/opt/mod_wsgi/instances/a-rather-long-name-of-an-instance/httpd.conf"
+    line = f"/usr/apache2/2.4/bin/httpd -f {conf}"
+    other = line.replace("rather", "reader")
+    assert server.names(line, conf)
+    assert not server.names(line[:80], conf)
+    monkeypatch.setattr(server.os.path, "exists", lambda path: False)
+    assert [server.names(text, conf) for text in (line, line[:80], line[:79])] == [True] * 3
+    assert [server.names(text, conf) for text in (other, other[:80], line[:60])] == [False] * 3
+
+
 def test_ports():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

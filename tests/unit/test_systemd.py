@@ -64,6 +64,6 @@ def test_a_refusal_is_told(asked):
 
 
 def test_the_service_of_an_instance():
-    assert services.describe("shop", "none") == {"manager": "none"}
+    assert services.describe("shop", "none", "/srv/shop") == {"manager": "none"}
     unit = {"manager": "systemd", "name": "mod_wsgi-shop.service", "file": "/etc/systemd/system/mod_wsgi-shop.service"}
-    assert services.describe("shop", "systemd") == unit
+    assert services.describe("shop", "systemd", "/srv/shop") == unit
