@@ -244,7 +244,7 @@ OPTIONS: tuple[Option, ...] = (
          "How long a thread runs Python before others get their turn.", since="6.1.1"),
     _flag(IDENTITY, "free-threading", "Run a free-threaded build of Python without its global lock.", since="6.1.1"),
     _flag(IDENTITY, "orphan-interpreter", "End processes without finalising Python.", since="6.1.1"),
-    _flag(IDENTITY, "verbose-debugging", "Tell more about interpreters in the error log."),
+    _flag(IDENTITY, "verbose-debugging", "Tell what becomes of each daemon process, at any --log-level."),
     _flag(IDENTITY, "reload-on-changes",
           "Replace processes when a loaded module's file changes; for development."),
     _flag(IDENTITY, "disable-reloading", "Never check whether the application's script or module changed."),

@@ -31,6 +31,11 @@ REQUIREMENTS = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    text = "effect(*options): sees what these options do, by a request, a file, a process or a limit that acts"
+    config.addinivalue_line("markers", text)
+
+
 @pytest.fixture(scope="session")
 def venv() -> Path:
     named = os.environ.get("MOD_WSGI_VENV")
@@ -104,6 +109,12 @@ class Server:
         response = self.fetch()
         assert response.status == 200, self.text()
         return json.loads(response.body)["os"]
+
+    def children(self) -> list[int]:
+        """Processes of httpd that serve connections."""
+        found = processes.of_server(self.root, self.mark)
+        command = next((one.title for one in found if one.pid == self.process.pid), "")
+        return [one.pid for one in found if one.parent == self.process.pid and one.title == command]
 
     def daemons(self, group: str) -> list[int]:
         return [found.pid for found in processes.of_server(self.root, self.mark) if found.title == f"(wsgi:{group})"]

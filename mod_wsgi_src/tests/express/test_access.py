@@ -48,6 +48,7 @@ def scripts(express):
     return express.apps / "access.py", express.apps / "seen.wsgi"
 
 
+@pytest.mark.effect("host-access-script", "auth-user-script", "auth-group-script", "auth-group")
 def test_users_groups_and_access(express, scripts):
     access, seen = scripts
     words = ["--auth-user-script", access, "--auth-group-script", access, "--auth-group", "staff"]
@@ -61,6 +62,7 @@ def test_users_groups_and_access(express, scripts):
     assert server.fetch("/closed", basic("anna")).status == 403
 
 
+@pytest.mark.effect("auth-type")
 def test_digest(express, scripts):
     access, seen = scripts
     server = express.start(seen, "--auth-user-script", access, "--auth-type", "Digest")
@@ -79,6 +81,7 @@ def test_digest(express, scripts):
     assert (found.status, json.loads(found.body)["REMOTE_USER"]) == (200, "anna")
 
 
+@pytest.mark.effect("trust-proxy", "trust-proxy-header")
 def test_trusted_proxies(express, scripts):
     words = ["--trust-proxy-header", "X-Forwarded-For", "--trust-proxy-header", "X-Forwarded-Proto"]
     server = express.start(scripts[1], *words, "--trust-proxy", "127.0.0.0/8")
@@ -99,6 +102,7 @@ def test_several_mount_points(express, scripts):
     assert server.fetch("/other").status == 404
 
 
+@pytest.mark.effect("add-handler")
 @pytest.mark.parametrize("mode", [[], ["--embedded-mode"]], ids=["daemon", "embedded"])
 def test_handlers_of_files(express, scripts, mode):
     root = express.directory / "files"
@@ -118,6 +122,7 @@ def test_handlers_of_files(express, scripts, mode):
     assert server.fetch("/page.md").body == b"two and longer"
 
 
+@pytest.mark.effect("with-cgi")
 def test_cgi(express):
     root = express.directory / "files"
     root.mkdir()
@@ -127,6 +132,7 @@ def test_cgi(express):
     assert server.fetch("/hello.cgi").body == b"hello from cgi\n"
 
 
+@pytest.mark.effect("server-metrics", "switch-interval", "python-eggs", "python-warnings")
 def test_server_metrics_and_python_settings(express):
     script = express.apps / "figures.wsgi"
     script.write_text(
@@ -163,6 +169,7 @@ def application(environ, start_response):
         server.stop()
 
 
+@pytest.mark.effect("telemetry-service", "telemetry-interval", "slow-requests", "telemetry-options")
 def test_telemetry(express):
     with (
         tempfile.TemporaryDirectory(prefix="wsgi-telemetry-") as name,
@@ -172,15 +179,22 @@ def test_telemetry(express):
         collector.bind(f"{name}/socket")
         os.chmod(f"{name}/socket", 0o777)
         collector.settimeout(20)
-        words = ["--telemetry-service", f"unix:{name}/socket", "--telemetry-interval", "0.5", "--slow-requests", "0.05"]
+        words = ["--telemetry-service", f"unix:{name}/socket", "--telemetry-interval", "1.5", "--slow-requests", "0.05"]
         script = express.apps / "slow.wsgi"  # runs longer than two looks at it are apart
         text = (express.apps / "hello.wsgi").read_text()
-        script.write_text("import time\n" + text.replace("    start", "    time.sleep(1.2)\n    start", 1))
+        script.write_text("import time\n" + text.replace("    start", "    time.sleep(3.4)\n    start", 1))
         server = express.start(script, *words, "--telemetry-options", "CaptureUserAgent")
         assert server.fetch("/", [("User-Agent", "tester")]).status == 200
-        heard = b""
-        while b"tester" not in heard:  # the report of a slow request, with what the option adds
-            heard = collector.recv(65536)
+        found = {}
+        for _ in range(20):
+            heard = json.loads(collector.recv(65536))
+            if heard.get("user_agent") == "tester":  # the report of a slow request, with what the option adds
+                found["slow"] = heard
+            if heard["kind"] == "sample":
+                found["sample"] = heard
+            if len(found) == 2:
+                break
+        assert found["sample"]["sample_period"] >= 1.5
 
 
 def test_paste(express, packages):

@@ -24,6 +24,7 @@ class TestIpv6:
         server = express.start(express.apps / "hello.wsgi")
         assert server.fetch(host="::1").status == server.fetch(host="127.0.0.1").status == 200
 
+    @pytest.mark.effect("host")
     @pytest.mark.parametrize("host", ["::1", "[::1]"])
     def test_one_address(self, express, host):
         server = express.start(express.apps / "hello.wsgi", "--host", host, host="::1")
@@ -38,11 +39,13 @@ class TestIpv6:
         assert server.fetch(host="::1").status == 200
 
 
+@pytest.mark.effect("port")
 def test_ipv4_address(express):
     server = express.start(express.apps / "hello.wsgi", "--host", "127.0.0.1")
     assert server.fetch().status == 200
 
 
+@pytest.mark.effect("server-name", "server-alias")
 def test_host_names(express):
     words = ["--server-name", "www.example.com", "--server-alias", "*.example.org"]
     server = express.start(express.apps / "hello.wsgi", *words)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
 
+@pytest.mark.effect("embedded-mode")
 def test_embedded_mode_has_directory_path_and_environment(express):
     words = ["--embedded-mode", "--working-directory", express.apps, "--python-path", express.apps / "package"]
     server = express.start(express.apps / "variables.wsgi", *words, "--setenv", "TEST_A", "1")
@@ -18,6 +20,16 @@ def test_embedded_mode_has_directory_path_and_environment(express):
     assert (found["group"], found["interpreter"]) == ("", "")
 
 
+@pytest.mark.effect(
+    "working-directory",
+    "python-path",
+    "setenv",
+    "passenv",
+    "envvars-script",
+    "locale",
+    "process-group",
+    "application-group",
+)
 def test_daemon_mode_has_directory_path_locale_and_environment(express):
     (express.directory / "env.sh").write_text(
         "TEST_PASSED='from the script'; TEST_SECRET=s; export TEST_PASSED TEST_SECRET\n"
@@ -54,6 +66,7 @@ def test_the_command_line_expands_variables(express):
     assert json.loads(server.fetch().body)["extra"] == {"TEST_A": "there/x"}
 
 
+@pytest.mark.effect("application-type")
 @pytest.mark.parametrize("mode", [[], ["--embedded-mode"]], ids=["daemon", "embedded"])
 @pytest.mark.parametrize("entry", ["package.web", "package.web:application", "package.web:site.wsgi"])
 def test_module(express, entry, mode):
@@ -75,12 +88,39 @@ def test_module_without_an_application(express, entry, expected):
     assert expected in (express.root / "error_log").read_text()
 
 
+@pytest.mark.effect("callable-object")
 def test_callable_object(express):
     (express.apps / "named.wsgi").write_text((express.apps / "hello.wsgi").read_text().replace("application", "site"))
     server = express.start(express.apps / "named.wsgi", "--callable-object", "site")
     assert server.fetch("/x").body == b"app '' '/x'"
 
 
+@pytest.mark.effect("entry-point")
+def test_entry_point_by_name(express):
+    other = express.apps / "hello.wsgi"
+    server = express.start(express.apps / "variables.wsgi", "--entry-point", other)
+    assert server.fetch("/x").body == b"app '' '/x'"
+
+
+@pytest.mark.effect("free-threading")
+def test_free_threading(express):
+    """Where Python can; elsewhere the option is refused."""
+    script = express.apps / "gil.wsgi"
+    script.write_text(
+        "import sys\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [str(sys._is_gil_enabled()).encode()]\n"
+    )
+    code = "import sysconfig; print(bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
+    done = subprocess.run([express.venv / "bin" / "python", "-c", code], capture_output=True, text=True, check=True)
+    if done.stdout == "False\n":
+        assert "--free-threading: this Python has no build" in express.refused(script, "--free-threading")
+    else:
+        assert express.start(script, "--free-threading").fetch().body == b"False"
+
+
+@pytest.mark.effect("mount-point")
 def test_mount_point(express):
     server = express.start(express.apps / "hello.wsgi", "--mount-point", "/shop")
     assert server.fetch("/shop/x").body == b"app '/shop' '/x'"
@@ -105,6 +145,7 @@ def test_directory_with_a_blank_and_other_characters(express):
     assert server.fetch("/files/file.txt").body == b"text"
 
 
+@pytest.mark.effect("chunked-request")
 def test_chunked_requests_are_an_option(express):
     server = express.start(express.apps / "hello.wsgi")
     chunks = [("Transfer-Encoding", "chunked")]
@@ -114,6 +155,7 @@ def test_chunked_requests_are_an_option(express):
     assert server.fetch("/", chunks, "POST", b"1\r\nx\r\n0\r\n\r\n").status == 200
 
 
+@pytest.mark.effect("limit-request-body")
 def test_limit_of_the_request_body(express):
     (express.apps / "reads.wsgi").write_text(
         "def application(environ, start_response):\n"

@@ -102,6 +102,7 @@ def listens(express) -> bool:
     return False
 
 
+@pytest.mark.effect("enable-debugger")
 def test_pdb_after_an_exception(express, terminal):
     console = terminal("--enable-debugger")
     until(lambda: listens(express), "a listener")
@@ -120,6 +121,7 @@ def test_pdb_after_an_exception(express, terminal):
     assert after.status == 200
 
 
+@pytest.mark.effect("debugger-startup")
 def test_pdb_at_start_and_at_a_breakpoint(express, terminal):
     console = terminal("--enable-debugger", "--debugger-startup")
     console.expect("Set breakpoints")
@@ -137,6 +139,7 @@ def test_pdb_at_start_and_at_a_breakpoint(express, terminal):
     assert request.status == 200
 
 
+@pytest.mark.effect("debug-mode")
 def test_breakpoint_in_the_application(express, terminal):
     script = express.apps / "debugged.py"
     script.write_text(
@@ -196,6 +199,7 @@ def test_options_without_effect_are_noted(express):
     assert "WSGIDaemonProcess" not in express.conf()
 
 
+@pytest.mark.effect("enable-coverage", "coverage-directory")
 def test_coverage_counts_lines(express, packages):
     report = express.directory / "report"
     server = express.start(
@@ -213,6 +217,7 @@ def test_coverage_counts_lines(express, packages):
     assert counts == {"run": 15, "missing": 6}
 
 
+@pytest.mark.effect("enable-profiler")
 def test_profile_is_readable(express):
     server = express.start(*words(express, "--enable-profiler"))
     for path in ("/", "/lines"):
@@ -229,6 +234,7 @@ def test_profile_is_readable(express):
     assert any(name == "half" for _, _, name in figures.stats)
 
 
+@pytest.mark.effect("enable-recorder")
 def test_a_recorded_request_replays_to_the_same_response(express):
     server = express.start(*words(express, "--enable-recorder"))
     headers = [("Content-Length", "6"), ("X-Some", "value")]
@@ -263,6 +269,7 @@ def test_a_recorded_request_replays_to_the_same_response(express):
     assert "has no records" in express.run("replay", express.apps).stderr
 
 
+@pytest.mark.effect("enable-gdb")
 @pytest.mark.skipif(not shutil.which("gdb"), reason="needs gdb")
 def test_gdb_prints_the_crashing_line(express):
     server = express.start(*words(express, "--enable-gdb"))
@@ -278,10 +285,15 @@ def test_gdb_prints_the_crashing_line(express):
     assert f'debugged.py", line {line} in application' in text
 
 
+@pytest.mark.effect("gdb-executable")
 @pytest.mark.skipif(not shutil.which("gdb"), reason="needs gdb")
 def test_a_server_in_gdb_stops_as_any_other(express):
-    server = express.start(*words(express, "--enable-gdb"))
+    program = express.directory / "own-gdb"
+    program.write_text(f'#!/bin/sh\n: >{express.directory}/own-gdb-ran\nexec gdb "$@"\n')
+    program.chmod(0o755)
+    server = express.start(*words(express, "--enable-gdb", "--gdb-executable", program))
     assert server.fetch("/").status == 200
+    assert (express.directory / "own-gdb-ran").exists()
     stop(server)
     assert "Stack of" not in server.text()
 
@@ -302,6 +314,7 @@ def test_other_machines_must_be_insisted_on(express, tool, host):
     )
 
 
+@pytest.mark.effect("allow-exposed-debugging")
 def test_one_can_insist(express):
     express.setup(*words(express, "--enable-debugger", "--allow-exposed-debugging", "--host", "0.0.0.0"))
     assert f"Listen 0.0.0.0:{express.port}" in express.conf()

@@ -47,6 +47,7 @@ class Https:
         return int(lines[0].split()[1]), dict(line.lower().split(": ", 1) for line in lines[1:]), body
 
 
+@pytest.mark.effect("https-port", "ssl-certificate")
 def test_https_beside_http(express):
     site = Https(express)
     status, fields, body = site.get()
@@ -58,6 +59,7 @@ def test_https_beside_http(express):
     assert f"https://{NAME}:{site.port}/" in site.server.output.read_text()
 
 
+@pytest.mark.effect("ssl-certificate-file", "ssl-certificate-key-file")
 def test_https_without_a_server_name(express):
     port = free_port()
     certificate = express.certificate("pair")
@@ -68,6 +70,7 @@ def test_https_without_a_server_name(express):
     assert opener.open(f"https://localhost:{port}/x", timeout=30).read() == b"app '' '/x'"
 
 
+@pytest.mark.effect("https-only", "hsts-policy")
 def test_https_only(express):
     site = Https(express, "--https-only", "--hsts-policy", "max-age=60; includeSubDomains")
     moved = site.server.fetch("/page?q=1", headers=[("Host", NAME)])
@@ -78,6 +81,7 @@ def test_https_only(express):
     assert (status, fields["strict-transport-security"]) == (200, "max-age=60; includesubdomains")
 
 
+@pytest.mark.effect("ssl-environment")
 def test_environment_of_https(express):
     (express.apps / "tls.wsgi").write_text(
         "def application(environ, start_response):\n"
@@ -89,6 +93,7 @@ def test_environment_of_https(express):
     assert site.server.fetch(headers=[("Host", NAME)]).body == b"http none"
 
 
+@pytest.mark.effect("ssl-verify-client")
 def test_client_certificates_for_a_part(express):
     client = express.certificate("client", "client")
     site = Https(express, "--ssl-ca-certificate-file", client, "--ssl-verify-client", "/inner", app="hello.wsgi")
@@ -99,6 +104,7 @@ def test_client_certificates_for_a_part(express):
     assert site.get("/inner/x")[2] == b"app '' '/inner/x'"
 
 
+@pytest.mark.effect("ssl-ca-certificate-file")
 def test_client_certificates_for_all(express):
     client = express.certificate("client", "client")
     site = Https(express, "--ssl-ca-certificate-file", client, app="hello.wsgi")
@@ -108,6 +114,7 @@ def test_client_certificates_for_all(express):
     assert site.get("/x")[2] == b"app '' '/x'"
 
 
+@pytest.mark.effect("http2")
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_http2(express):
     conf = express.rendered(express.apps / "hello.wsgi")

@@ -95,6 +95,7 @@ def test_the_reloader_looks_only_when_something_happened(express, way):
     assert int(quiet) == 0 if way == "inotify" else int(quiet) > 0
 
 
+@pytest.mark.effect("reload-on-changes")
 def test_an_imported_module_is_watched_only_on_request(express):
     (express.apps / "helper.py").write_text("WORD = b'first'\n")
     (express.apps / "entry.wsgi").write_text(
@@ -117,6 +118,7 @@ def test_a_changed_script_is_loaded_again(express):
     assert server.fetch("/x").body == b"new '' '/x'"
 
 
+@pytest.mark.effect("disable-reloading")
 def test_reloading_can_be_disabled(express):
     server = express.start(express.apps / "hello.wsgi", "--disable-reloading")
     assert server.fetch("/x").body == b"app '' '/x'"
@@ -213,13 +215,17 @@ def test_a_service_manager_can_stop_it_by_the_pid_it_started(express):
     assert server.process.wait(30) == 0
 
 
+@pytest.mark.effect("server-mpm")
 def test_prefork_and_worker(express):
     for mpm in ("prefork", "worker"):
         server = express.start(express.apps / "hello.wsgi", "--server-mpm", mpm)
         assert server.fetch("/x").body == b"app '' '/x'"
+        for pid in server.children():
+            assert (len(os.listdir(f"/proc/{pid}/task")) == 1) == (mpm == "prefork")
         server.stop()
 
 
+@pytest.mark.effect("user", "server-root")
 @pytest.mark.skipif(not ROOT, reason="needs a start as root")
 def test_application_and_files_of_an_ordinary_user(express):
     server = express.start(express.apps / "variables.wsgi", "--setenv", "TEST_A", "1")
@@ -265,6 +271,7 @@ def answers(port: int) -> bool:
         return False
 
 
+@pytest.mark.effect("include-file")
 def test_a_service_ends_with_the_script_that_wants_its_end(express):
     """A signal that arrives in the first of two scripts must not start the second."""
     marks = express.directory / "marks"

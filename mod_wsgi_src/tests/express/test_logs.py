@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import pytest
 from harness.waiting import until
 
 
+@pytest.mark.effect("log-directory", "access-log", "access-log-format", "startup-log", "error-log-name")
 def test_logs_in_their_directory(express):
     logs = express.directory / "logs"
     words = ["--log-directory", logs, "--access-log", "--startup-log", "--error-log-name", "errors"]
@@ -21,6 +23,7 @@ def test_logs_in_their_directory(express):
     assert logs.stat().st_mode & 0o007 == 0
 
 
+@pytest.mark.effect("log-to-terminal")
 def test_logs_on_the_terminal(express):
     words = ["--log-to-terminal", "--access-log", "--service-script", "tasks", express.apps / "service.py"]
     server = express.start(express.apps / "hello.wsgi", *words, "--service-log", "tasks", "tasks_log")
@@ -31,6 +34,7 @@ def test_logs_on_the_terminal(express):
     assert not (express.root / "error_log").exists()
 
 
+@pytest.mark.effect("rotate-logs", "rotatelogs-executable", "max-log-size")
 def test_rotated_logs(express):
     program = express.directory / "rotate logs"  # what a start gives it, kept in plain files
     program.write_text('#!/bin/sh\ncat >>"$1.$2"\n')
@@ -45,6 +49,7 @@ def test_rotated_logs(express):
     assert "resuming normal operations" in error.read_text()
 
 
+@pytest.mark.effect("keep-logs")
 def test_rotated_logs_are_pruned(express):
     """By the program that rotatelogs runs for each new file."""
     program = express.directory / "rotate logs"  # begins its file as rotatelogs does
@@ -67,6 +72,7 @@ def test_rotated_logs_are_pruned(express):
     until(lambda: {path.name for path in logs.iterdir()} == wanted, f"{wanted}, has {sorted(logs.iterdir())}")
 
 
+@pytest.mark.effect("server-status")
 def test_server_status(express):
     server = express.start(express.apps / "hello.wsgi", "--server-status")
     assert "Server Version" in server.fetch("/server-status").text

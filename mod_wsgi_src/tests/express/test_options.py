@@ -302,11 +302,6 @@ def test_one_spelling_of_an_option_is_enough(express):
     assert "give one of them" in line
 
 
-def test_free_threading_needs_such_a_python(express):
-    if os.environ.get("PYTHON_GIL") is None:
-        assert "--free-threading: this Python" in express.refused(express.apps / "hello.wsgi", "--free-threading")
-
-
 def test_an_unknown_option_gets_a_suggestion(express):
     assert "did you mean --threads?" in express.refused("--thraeds", 3)
     assert "no such option" in express.refused("--zzzzzz")
@@ -435,6 +430,7 @@ def test_module_config_and_install_module(express):
     assert copy.stat().st_mtime_ns == before
 
 
+@pytest.mark.effect("httpd-executable", "modules-directory")
 def test_another_httpd_can_be_named(express):
     located = json.loads(
         subprocess.run(
@@ -445,13 +441,19 @@ def test_another_httpd_can_be_named(express):
         ).stdout
     )
     wrapper = express.directory / "my-httpd"
-    wrapper.write_text(f'#!/bin/sh\nexec {located["executable"]} "$@"\n')
+    ran = express.directory / "ran"
+    wrapper.write_text(f'#!/bin/sh\necho "$@" >>{ran}\nexec {located["executable"]} "$@"\n')
     wrapper.chmod(0o755)
     script = express.apps / "hello.wsgi"
-    express.setup(script, "--httpd-executable", wrapper, "--modules-directory", located["modules_directory"])
-    assert f"HTTPD={wrapper}" in (express.root / "apachectl").read_text()
+    modules = express.directory / "other modules"
+    modules.symlink_to(located["modules_directory"])
+    server = express.start(script, "--httpd-executable", wrapper, "--modules-directory", modules)
+    assert server.fetch("/x").body == b"app '' '/x'"
+    assert "-DFOREGROUND" in ran.read_text()
+    assert f'"{modules}/mod_mime.so"' in express.conf()
 
 
+@pytest.mark.effect("setup-only")
 def test_setup_only_does_not_start(express):
     done = express.run("start-server", *express.options(express.apps / "hello.wsgi", "--setup-only"))
     assert done.returncode == 0, done.stderr

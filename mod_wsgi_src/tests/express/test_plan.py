@@ -127,6 +127,7 @@ def test_changed_application_and_service_is_graceful(express, words):
     assert express.plan(*words)["action"] == "graceful"
 
 
+@pytest.mark.effect("processes")
 def test_a_running_server_is_seen_with_its_daemons(express):
     words = [express.apps / "hello.wsgi", "--processes", 2, "--service-script", "tasks", express.apps / "service.py"]
     server = express.start(*words)

@@ -20,6 +20,7 @@ def site(express):
     return directory
 
 
+@pytest.mark.effect("document-root")
 def test_document_root(express, site):
     server = express.start(express.apps / "hello.wsgi", "--document-root", site)
     found = server.fetch("/style.css")
@@ -31,6 +32,7 @@ def test_document_root(express, site):
     assert server.fetch("/with/%2e%2e/style.css").body == b"body {}"
 
 
+@pytest.mark.effect("directory-index")
 def test_directory_index(express, site):
     server = express.start(express.apps / "hello.wsgi", "--document-root", site, "--directory-index", "index.html")
     assert server.fetch("/with/").body == b"index"
@@ -38,6 +40,7 @@ def test_directory_index(express, site):
     assert server.fetch("/without/").body == b"app '' '/without/'"
 
 
+@pytest.mark.effect("url-alias")
 def test_aliases(express, site):
     words = ["--url-alias", "/files", site, "--url-alias", "/files/special", express.apps / "service.py"]
     server = express.start(express.apps / "hello.wsgi", *words, "--url-alias", "/robots.txt", site / "style.css")
@@ -49,6 +52,7 @@ def test_aliases(express, site):
     assert server.fetch("/filesystem").body == b"app '' '/filesystem'"
 
 
+@pytest.mark.effect("directory-listing")
 def test_directory_listing_of_an_alias(express, site):
     server = express.start(express.apps / "hello.wsgi", "--url-alias", "/files", site, "--directory-listing")
     assert "one.txt" in server.fetch("/files/without/").text
@@ -63,6 +67,7 @@ def test_static_site(express, site):
     assert server.fetch("/without/").status == 404
 
 
+@pytest.mark.effect("error-document")
 def test_error_document(express, site):
     words = ["--url-alias", "/pages", site, "--error-document", "404", "/pages/style.css", "--mount-point", "/shop"]
     server = express.start(express.apps / "hello.wsgi", *words)
@@ -70,6 +75,7 @@ def test_error_document(express, site):
     assert (found.status, found.body) == (404, b"body {}")
 
 
+@pytest.mark.effect("error-override")
 @pytest.mark.parametrize("mode", [[], ["--embedded-mode"]], ids=["daemon", "embedded"])
 def test_error_pages_instead_of_those_of_the_application(express, site, mode):
     (express.apps / "missing.wsgi").write_text(
@@ -86,6 +92,7 @@ def test_error_pages_instead_of_those_of_the_application(express, site, mode):
     assert (found.status, found.body) == (404, b"body {}")
 
 
+@pytest.mark.effect("proxy-mount-point", "proxy-virtual-host")
 def test_proxied_servers(express, make_express):
     other = make_express()
     backend = other.start(other.apps / "hello.wsgi")
@@ -98,6 +105,7 @@ def test_proxied_servers(express, make_express):
     assert server.environ()["MOD_WSGI_EXPRESS"] == "true"
 
 
+@pytest.mark.effect("compress-responses")
 def test_compressed_responses(express):
     (express.apps / "long.wsgi").write_text(
         "def application(environ, start_response):\n"

@@ -31,6 +31,7 @@ def test_variables_of_the_application(express, mode):
     }
 
 
+@pytest.mark.effect("allow-localhost")
 def test_variables_name_server_and_aliases(express):
     words = ["--server-name", "a.example.com", "--server-alias", "b.example.com", "--server-alias", "c.example.com"]
     server = express.start(express.apps / "variables.wsgi", *words, "--reload-on-changes", "--allow-localhost")
@@ -49,6 +50,7 @@ def test_variables_of_a_module(express):
     assert "MOD_WSGI_DEBUG_MODE" not in server.environ()
 
 
+@pytest.mark.effect("service-script", "service-log")
 def test_service_with_its_own_log(express):
     words = ["--service-script", "tasks", express.apps / "service.py", "--service-log", "tasks", "tasks_log"]
     server = express.start(express.apps / "hello.wsgi", *words, env=STALE)
@@ -65,6 +67,7 @@ def test_service_with_its_own_log(express):
     assert server.fetch().status == 200  # the virtual host of the log takes no request
 
 
+@pytest.mark.effect("service-log-file")
 def test_services_are_independent(express):
     """One without a log writes to the error log; one that is ended comes back, and the other stays."""
     words = ["--service-script", "one", express.apps / "service.py", "--service-log-file", "one", "one_log"]
@@ -82,6 +85,7 @@ def test_services_are_independent(express):
     assert pids("two") == [other]
 
 
+@pytest.mark.effect("service-user")
 @pytest.mark.skipif(not ROOT, reason="needs a start as root")
 def test_service_as_another_user(express):
     words = ["--service-script", "tasks", express.apps / "service.py", "--service-user", "tasks", "daemon"]

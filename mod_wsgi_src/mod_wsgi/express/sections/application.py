@@ -63,7 +63,6 @@ def python(model: Model) -> list[str]:
     lines += [directive("WSGIPythonWarnings", text) for text in model.python_warnings]
     lines += only_if(model.orphan_interpreter, "WSGIDestroyInterpreter Off")
     lines += only_if(model.free_threading, "WSGIFreeThreading On")
-    lines += only_if(model.verbose_debugging, "WSGIVerboseDebugging On")
     lines += only_if(model.server_metrics, "WSGIServerMetrics On")
     return lines + _telemetry(model)
 

@@ -30,8 +30,13 @@ def error_log(model: Model, name: str) -> str:
     return f"ErrorLog {destination(model, name)}"
 
 
+def level(model: Model) -> str:
+    more = " wsgi:debug" if model.verbose_debugging and "wsgi:" not in model.log_level else ""
+    return f"LogLevel {model.log_level}{more}"
+
+
 def logs(model: Model) -> list[str]:
-    lines = [error_log(model, model.error_log_name), f"LogLevel {model.log_level}"]
+    lines = [error_log(model, model.error_log_name), level(model)]
     if model.error_log_format:
         lines.append(directive("ErrorLogFormat", model.error_log_format))
     if model.access_log:
