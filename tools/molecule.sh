@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
-# ./run molecule [SCENARIO ...]: the roles on real images with systemd as PID 1.
+# ./run molecule [SCENARIO ... | --all]: the roles on real images with systemd as PID 1. Without arguments, the set of the gate.
 
 # shellcheck source=lib/packages.sh
 . "$CHECKOUT/tools/lib/packages.sh"
@@ -17,5 +17,9 @@ fi
 need_venv dev
 MOD_WSGI_HTTPD_WHEEL=$(httpd_wheel /usr/bin/python3)
 export MOD_WSGI_HTTPD_WHEEL
-[ $# -gt 0 ] || set -- default
-for scenario; do molecule_test -s "$scenario"; done
+# shellcheck disable=SC2046,SC2086  # lists of words
+case ${1:-} in
+    '') set -- $MOLECULE_GATE ;;
+    --all) set -- $(molecule_all) ;;
+esac
+molecule_scenarios "$@"

@@ -10,6 +10,8 @@
 . "$CHECKOUT/tools/lib/httpd_wheel.sh"
 # shellcheck source=lib/lint.sh
 . "$CHECKOUT/tools/lib/lint.sh"
+# shellcheck source=lib/sanity.sh
+. "$CHECKOUT/tools/lib/sanity.sh"
 # shellcheck source=lib/sanitizers.sh
 . "$CHECKOUT/tools/lib/sanitizers.sh"
 # shellcheck source=lib/images.sh
@@ -96,6 +98,7 @@ wait_beside
 stage "mod_wsgi-express" server_suite mod_wsgi_src/tests/express
 stage "toolkit" toolkit_suite tests
 if [ "$all" = yes ]; then
+    stage "sanity of the collection" sanity_all
     stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
     stage "server under sanitizers" sanitized_suite "$scratch" mod_wsgi_src/tests/functional
     stage "coverage" python mod_wsgi_src/tests/coverage/coverage.py
@@ -108,7 +111,8 @@ elif why=$(images_impossible); then
     left_out "molecule" "$why"
     incomplete=yes
 elif [ "$all" = yes ]; then
-    stage "molecule: all" molecule_test --all
+    # shellcheck disable=SC2046  # a list of words
+    stage "molecule: all" molecule_scenarios $(molecule_all)
 else
     stage "molecule: default" molecule_test -s default
 fi

@@ -108,10 +108,10 @@ import glob
 import hashlib
 import os
 import shutil
-import subprocess
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import background
 
 # The exit code appears by rename, so that a file that is there is whole.
 SUPERVISOR = 'result=$1; shift; "$@"; echo $? >"$result.new"; mv "$result.new" "$result"'
@@ -151,27 +151,8 @@ class Job:
         environment.update(
             TMPDIR=os.path.join(self.directory, "tmp"), PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1"
         )
-        with open(self.log, "wb") as log:
-            subprocess.Popen(
-                [
-                    "/bin/sh",
-                    "-c",
-                    SUPERVISOR,
-                    "sh",
-                    self.result,
-                    *command,
-                    "--verbose",
-                    *self.params["arguments"],
-                    source,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self.directory,
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+        supervised = ["/bin/sh", "-c", SUPERVISOR, "sh", self.result, *command, "--verbose", *self.params["arguments"]]
+        background.start([*supervised, source], environment, self.directory, self.log, lock)
 
     def exit_code(self) -> int | None:
         try:

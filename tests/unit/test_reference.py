@@ -32,7 +32,11 @@ def test_the_pages_are_up_to_date(checkout):
 
 def test_a_changed_description_is_noticed_and_written(copy):
     spec = copy / "roles" / "mod_wsgi_venv" / "meta" / "argument_specs.yml"
-    spec.write_text(spec.read_text().replace("Python to make it with.", "Python that C(makes|it), see O(other)."))
+    spec.write_text(
+        spec.read_text().replace(
+            "Python to make it with.", "Python that C(makes|it), see O(modwsgi.toolkit.some#module:other)."
+        )
+    )
     told = pages(copy, "--check")
     assert told.returncode == 1
     assert "roles.md: not up to date" in told.stderr

@@ -15,10 +15,33 @@ images_impossible() {
     fi
 }
 
+MOLECULE_GATE="default" # what `./run molecule` runs
+
 # Containers carry this checkout's mark, so that two checkouts can test side by side on one machine.
 molecule_test() {
     cd "$CHECKOUT" || return
     MOD_WSGI_IMAGE_SUFFIX=-$(printf '%s' "$CHECKOUT" | cksum | cut -c1-6)
     export MOD_WSGI_IMAGE_SUFFIX
     molecule test --no-command-borders "$@"
+}
+
+molecule_all() { find "$CHECKOUT/molecule" -mindepth 2 -maxdepth 2 -name molecule.yml | awk -F / '{ print $(NF - 1) }' | LC_ALL=C sort; }
+
+# molecule_scenarios SCENARIO...: one after the other, whatever fails; then a line for each.
+molecule_scenarios() {
+    verdict=0
+    table=
+    for scenario; do
+        begin=$(date +%s)
+        if molecule_test -s "$scenario"; then
+            result=passed
+        else
+            result=FAILED
+            verdict=1
+        fi
+        table="$table$(printf '%-14s %5d s  %s' "$scenario" $(($(date +%s) - begin)) "$result")
+"
+    done
+    printf '\n%s' "$table"
+    return "$verdict"
 }

@@ -21,7 +21,11 @@ def _one(match: re.Match[str]) -> str:
         return text.partition(",")[0].strip()
     if mark == "U":
         return f"<{text}>"
-    return f"`{text.partition('#')[0] if mark == 'P' else text}`"
+    if mark == "P":
+        text = text.partition("#")[0]
+    elif mark in ("O", "RV"):  # the plugin that it belongs to stands before it, when it is another one
+        text = re.sub(r"^[\w.]+#\w+:", "", text)
+    return f"`{text}`"
 
 
 def markdown(description: str | list[str]) -> str:
