@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -25,8 +26,11 @@ def run_module(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
     def run(module: ModuleType, check: bool = False, **args: Any) -> Result:
         capsys.readouterr()
+        mask = os.umask(0o077)  # a module may set its own, and here its process does not end with it
+        os.umask(mask)
         with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             module.main()
+        os.umask(mask)
         basic._ANSIBLE_ARGS = None
         return Result(json.loads(capsys.readouterr().out))
 
