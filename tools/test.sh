@@ -8,6 +8,8 @@
 . "$CHECKOUT/tools/lib/stages.sh"
 # shellcheck source=lib/httpd_wheel.sh
 . "$CHECKOUT/tools/lib/httpd_wheel.sh"
+# shellcheck source=lib/windows_headers.sh
+. "$CHECKOUT/tools/lib/windows_headers.sh"
 # shellcheck source=lib/lint.sh
 . "$CHECKOUT/tools/lib/lint.sh"
 # shellcheck source=lib/sanity.sh
@@ -39,7 +41,7 @@ export MOD_WSGI_VENV="$scratch/venv"
 
 packages() {
     # shellcheck disable=SC2086  # lists of words
-    set -- $SERVER_PACKAGES $LINT_PACKAGES $SCRIPT_PACKAGES $FUZZ_PACKAGES
+    set -- $SERVER_PACKAGES $LINT_PACKAGES $SCRIPT_PACKAGES $FUZZ_PACKAGES $WINDOWS_PACKAGES
     # shellcheck disable=SC2086
     [ "$images" = no ] || ! is_root || set -- "$@" $IMAGE_PACKAGES
     need_packages "test" "$@"
@@ -48,7 +50,11 @@ packages() {
 c_units() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit check; }
 c_python_units() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit/python check PYTHON="$server_python"; }
 
-portability() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/portability check PYTHON="$server_python"; }
+portability() {
+    headers=$(windows_headers "$VENV/bin/python")
+    make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/portability check PYTHON="$server_python" \
+        WINDOWS_HEADERS="$headers"
+}
 fuzz_million() { make -j "$(nproc)" --no-print-directory -C mod_wsgi_src/tests/unit fuzz-million; }
 
 install_server() {

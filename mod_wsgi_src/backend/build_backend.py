@@ -20,6 +20,7 @@ import find_httpd
 import find_python
 import metadata
 import platform_key
+import sources
 from mod_wsgi import MARKER
 from mod_wsgi.server import FACTS, installation
 from operating_system import BuildError
@@ -151,10 +152,10 @@ def _plan(settings: Mapping[str, str]) -> _Plan:
 
 
 def _compile(plan: _Plan) -> bytes:
-    sources = sorted((metadata.ROOT / "module").glob("*/*.c"))
-    if not sources:
+    files = sources.every(metadata.ROOT / "module")
+    if not files:
         raise BuildError(f"{metadata.ROOT / 'module'} holds no C sources: the source tree is incomplete")
     with tempfile.TemporaryDirectory(prefix="mod_wsgi-") as work:
         target = Path(work, plan.python.module_name)
-        compiler.Compiler(plan.httpd, plan.python).build(sources, Path(work), target)
+        compiler.Compiler(plan.httpd, plan.python).build(files, Path(work), target)
         return target.read_bytes()

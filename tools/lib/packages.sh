@@ -32,6 +32,7 @@ LINT_PACKAGES="shellcheck git"
 # What reads our scripts for the systems that are not here: ksh is the /sbin/sh of Solaris. xmllint reads service manifests.
 SCRIPT_PACKAGES="dash ksh93u+m devscripts libxml2-utils"
 FUZZ_PACKAGES="clang libclang-rt-dev"
+WINDOWS_PACKAGES="gcc-mingw-w64-x86-64-posix binutils-mingw-w64-x86-64 mingw-w64-x86-64-dev"
 BENCH_PACKAGES="wrk"
 # netavark and aardvark-dns by name: without recommends podman would take a network that knows no host names.
 IMAGE_PACKAGES="podman runc netavark aardvark-dns iptables mmdebstrap"

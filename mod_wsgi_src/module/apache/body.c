@@ -2,7 +2,6 @@
 /* The request body, from httpd's input filters. httpd sends 100 Continue with the first read, if the client waits
  * for it. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "apr_buckets.h"
 #include "http_protocol.h"
@@ -11,8 +10,6 @@
 #include "reply.h"
 #include "request.h"
 #include "spooling.h"
-
-#define SPOOL_PIECE (64 * 1024)
 
 /* Moves bytes from the brigade to `buf`. Their number, or -1 with *status. note->body_ended is set at EOS. */
 static apr_ssize_t take_bytes(wap_note *note, char *buf, apr_size_t max, apr_status_t *status)
@@ -76,7 +73,7 @@ static apr_ssize_t fail(request_rec *r, wap_note *note, apr_status_t status, apr
 }
 
 /* From the client, as wap_read_body. */
-static apr_ssize_t read_filters(request_rec *r, wap_note *note, void *buf, apr_size_t max)
+apr_ssize_t wap_read_filters(request_rec *r, wap_note *note, void *buf, apr_size_t max)
 {
     char *at = buf;
     apr_size_t have = 0;
@@ -111,39 +108,8 @@ apr_ssize_t wap_read_body(request_rec *r, void *buf, apr_size_t max)
 {
     wap_note *note = wap_request_note(r);
 
-    if (!note->spool || wio_spool_waiting(note->spool) == 0)
-        return read_filters(r, note, buf, max);
-    ssize_t got = wio_spool_get(note->spool, buf, max);
-    if (got < 0) {
-        note->body_status = HTTP_INTERNAL_SERVER_ERROR;
-        note->body_errno = errno;
-        wio_spool_close(note->spool);
-    }
-    return got;
-}
-
-int wap_spool_body(request_rec *r, int64_t bound)
-{
-    wap_note *note = wap_request_note(r);
-    char *memory = malloc(SPOOL_PIECE);
-    apr_ssize_t got = 0;
-    size_t put = 0;
-
-    if (!memory)
-        return OK; /* then piece by piece, as the application reads */
-    note->spool = wap_spool_new(r, bound);
-    do {
-        got = read_filters(r, note, memory, SPOOL_PIECE);
-        put = got > 0 ? wio_spool_put(note->spool, memory, (size_t)got) : 0;
-    } while (got > 0 && put == (size_t)got);
-
-    if (got > 0) { /* what did not fit goes back to the front of what has not been read */
-        wap_spool_complain(r, note->spool);
-        apr_bucket *rest = apr_bucket_heap_create(memory + put, (apr_size_t)got - put, NULL, note->body->bucket_alloc);
-        APR_BRIGADE_INSERT_HEAD(note->body, rest);
-    }
-    free(memory);
-    return got < 0 ? note->body_status : OK;
+    return note->spool && wio_spool_waiting(note->spool) ? wap_read_spooled(note, buf, max)
+                                                         : wap_read_filters(r, note, buf, max);
 }
 
 int wap_body_error(request_rec *r)

@@ -121,6 +121,11 @@ const wap_server *wap_server_config(const server_rec *s);
  * with file and line; then the server does not start. */
 int wap_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server);
 
+/* Its part for the daemon groups, before the imports'. OK, or not, which was logged. */
+int wap_check_groups(apr_pool_t *pconf, server_rec *main_server);
+/* Says what is wrong on stderr and in the error log. Returns what a check that fails returns. */
+int wap_refuse(server_rec *s, const char *code, const char *where, const char *format, ...);
+
 /* The daemon group of that name as seen from a virtual host: defined in the main server or in a virtual host with the
  * same ServerName. NULL: there is none, or it belongs to others. */
 const wap_group *wap_find_group(const server_rec *s, const char *name);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "error_logs.h"
 
+#ifndef _WIN32
+
 #include <fcntl.h>
 
 #include "apr_portable.h"
@@ -56,3 +58,5 @@ void wap_error_logs_guard(apr_pool_t *pool)
         server->error_log = guarded;
     }
 }
+
+#endif

@@ -239,7 +239,11 @@ int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_
 static apr_file_t *own_file(request_rec *r, int fd, int by_sendfile)
 {
     apr_int32_t flags = APR_FOPEN_READ | (by_sendfile ? APR_FOPEN_SENDFILE_ENABLED : 0);
+#ifdef _WIN32
+    apr_os_file_t lent = (HANDLE)_get_osfhandle(fd);
+#else
     apr_os_file_t lent = fd;
+#endif
     apr_file_t *theirs, *ours = NULL;
 
     if (apr_os_file_put(&theirs, &lent, flags, r->pool) != APR_SUCCESS ||
@@ -325,7 +329,7 @@ static void reset_connection(request_rec *r)
     apr_os_sock_t fd;
     apr_socket_t *socket = ap_get_conn_socket(r->connection);
     if (socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS)
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, (const void *)&at_once, sizeof at_once);
     r->connection->aborted = 1;
 }
 

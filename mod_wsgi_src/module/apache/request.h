@@ -45,6 +45,10 @@ typedef struct wap_note {
 /* The note of this request, made when there is none. */
 wap_note *wap_request_note(request_rec *r);
 
+/* The two places where a body is read from; for body.c, see wap_read_body in reply.h. */
+apr_ssize_t wap_read_filters(request_rec *r, wap_note *note, void *buf, apr_size_t max);
+apr_ssize_t wap_read_spooled(wap_note *note, void *buf, apr_size_t max);
+
 /* Where a request goes: the outcome of target.c's half of wap_request_prepare. */
 typedef struct wap_target {
     const wap_settings *settings;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server_score.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "apr_strings.h"
 #include "httpd.h"
 #include "scoreboard.h"
@@ -57,17 +54,3 @@ static void get_worker(int process, int worker, wpy_score_worker *score)
 }
 
 const wpy_scoreboard wap_scoreboard = {get_server, get_process, get_worker};
-
-void wap_scoreboard_protect(int keep)
-{
-    uintptr_t begin, end, page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    if (!ap_exists_scoreboard_image())
-        return;
-    begin = (uintptr_t)ap_scoreboard_image->global;
-    end = begin + (uintptr_t)ap_calc_scoreboard_size();
-    begin &= ~(page - 1); /* the mapping's first bytes are APR's */
-    if (keep)
-        mprotect((void *)begin, end - begin, PROT_READ);
-    else
-        munmap((void *)begin, end - begin);
-}

@@ -2,82 +2,26 @@
 #include "spooling.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "apr_buckets.h"
 #include "apr_file_io.h"
-#include "apr_lib.h"
-#include "apr_strings.h"
+#include "http_protocol.h"
 
-#include "arguments.h"
+#include "reply.h"
+#include "request.h"
 
 #define MEGABYTE      ((int64_t)1024 * 1024)
 #define DEFAULT_BOUND (16 * MEGABYTE)
 #define DEFAULT_LIMIT (512 * MEGABYTE)
 #define QUIET_SECONDS 60 /* between two complaints of a process */
+#define PIECE         (64 * 1024)
 
 /* Of this process: each Apache child has its own. */
 static struct {
     wio_spool_place place;
     _Atomic int64_t complained; /* seconds */
 } child = {.place = {.limit = DEFAULT_LIMIT}};
-
-/* --- directives --------------------------------------------------------------------------------------------------- */
-
-/* A number of bytes, with K, M or G for powers of 1024. -1: it is none. */
-static int64_t read_size(const char *text)
-{
-    char *end;
-
-    errno = 0;
-    apr_int64_t size = apr_isdigit(*text) ? apr_strtoi64(text, &end, 10) : -1;
-    if (size < 0 || errno)
-        return -1;
-    int shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
-    if (end[shift != 0] || size > APR_INT64_MAX >> shift)
-        return -1;
-    return size << shift;
-}
-
-static const char *not_a_size(const cmd_parms *cmd, const char *value)
-{
-    return apr_psprintf(cmd->pool, "%s must be Off or a number of bytes like 16M, not \"%s\"", cmd->cmd->name, value);
-}
-
-const char *wap_set_spool_bound(cmd_parms *cmd, void *settings, const char *value)
-{
-    int64_t bound = wap_read_flag(value) == 0 ? 0 : read_size(value);
-    if (bound < 0)
-        return not_a_size(cmd, value);
-    *(int64_t *)((char *)settings + (apr_size_t)cmd->info) = bound;
-    return NULL;
-}
-
-const char *wap_set_spool_limit(cmd_parms *cmd, void *settings, const char *value)
-{
-    (void)settings;
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    int64_t limit = wap_read_flag(value) == 0 ? 0 : read_size(value);
-    if (!error && limit < 0)
-        error = not_a_size(cmd, value);
-    if (!error)
-        wap_process_config()->spool_limit = limit;
-    return error;
-}
-
-const char *wap_set_spool_directory(cmd_parms *cmd, void *settings, const char *path)
-{
-    (void)settings;
-    apr_finfo_t info;
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    const char *directory = *path ? ap_server_root_relative(cmd->pool, path) : NULL;
-    if (error)
-        return error;
-    if (!directory || apr_stat(&info, directory, APR_FINFO_TYPE, cmd->pool) != APR_SUCCESS || info.filetype != APR_DIR)
-        return apr_psprintf(cmd->pool, "%s: \"%s\" is not a directory", cmd->cmd->name, path);
-    wap_process_config()->spool_directory = directory;
-    return NULL;
-}
-
-/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 static int64_t bound_of(int64_t configured)
 {
@@ -131,4 +75,39 @@ void wap_spool_complain(const request_rec *r, const wio_spool *spool)
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, spool->error, r,
                       MWS(4141) "nothing can be spooled in %s: applications wait for slow clients",
                       child.place.directory);
+}
+
+apr_ssize_t wap_read_spooled(wap_note *note, void *buf, apr_size_t max)
+{
+    ssize_t got = wio_spool_get(note->spool, buf, max);
+    if (got < 0) {
+        note->body_status = HTTP_INTERNAL_SERVER_ERROR;
+        note->body_errno = errno;
+        wio_spool_close(note->spool);
+    }
+    return got;
+}
+
+int wap_spool_body(request_rec *r, int64_t bound)
+{
+    wap_note *note = wap_request_note(r);
+    char *memory = malloc(PIECE);
+    apr_ssize_t got = 0;
+    size_t put = 0;
+
+    if (!memory)
+        return OK; /* then piece by piece, as the application reads */
+    note->spool = wap_spool_new(r, bound);
+    do {
+        got = wap_read_filters(r, note, memory, PIECE);
+        put = got > 0 ? wio_spool_put(note->spool, memory, (size_t)got) : 0;
+    } while (got > 0 && put == (size_t)got);
+
+    if (got > 0) { /* what did not fit goes back to the front of what has not been read */
+        wap_spool_complain(r, note->spool);
+        apr_bucket *rest = apr_bucket_heap_create(memory + put, (apr_size_t)got - put, NULL, note->body->bucket_alloc);
+        APR_BRIGADE_INSERT_HEAD(note->body, rest);
+    }
+    free(memory);
+    return got < 0 ? note->body_status : OK;
 }

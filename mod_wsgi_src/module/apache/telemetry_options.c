@@ -30,6 +30,8 @@ const char *wap_set_telemetry_service(cmd_parms *cmd, void *settings, const char
     (void)settings;
     if (error)
         return error;
+    if (wpy_telemetry_impossible())
+        return apr_psprintf(cmd->pool, "%s: %s", cmd->cmd->name, wpy_telemetry_impossible());
     if (strncmp(target, "unix:/", 6))
         return apr_psprintf(cmd->pool, "%s: the collector is given as unix:/path, not \"%s\"", cmd->cmd->name, target);
     if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)

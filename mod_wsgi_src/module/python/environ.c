@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../transport/frame.h"
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "log.h"
 #include "module.h"
 #include "setup.h"

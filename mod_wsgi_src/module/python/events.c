@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "active.h"
 #include "log.h"
 #include "measure.h"

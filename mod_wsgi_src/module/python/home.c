@@ -2,15 +2,13 @@
 #include "compat.h"
 #include "home.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "paths.h"
 #include "runtime.h"
 
 #define STRING(text) #text
@@ -29,16 +27,11 @@ static int join(char *out, const char *directory, const char *rest)
     return len < 0 || len >= PATH_MAX ? -1 : 0;
 }
 
-static void cut_last(char *path)
+/* From the directory of an interpreter to its prefix. */
+static void leave_bin(char *path)
 {
-    char *slash = strrchr(path, '/');
-    if (slash)
-        *slash = '\0';
-}
-
-static int readable(const char *path, int mode)
-{
-    return !faccessat(AT_FDCWD, path, mode, AT_EACCESS);
+    for (int i = 0; i < WPY_BIN_DEPTH; i++)
+        wpy_path_cut(path);
 }
 
 /* Does the standard library of our series stand below this prefix? errno says why not. */
@@ -46,10 +39,10 @@ static int has_library(const char *prefix)
 {
     char path[PATH_MAX];
     int error;
-    if (!join(path, prefix, "lib/python" SERIES "/os.py") && readable(path, R_OK))
+    if (!join(path, prefix, WPY_LIBRARY(SERIES)) && wpy_path_usable(path, R_OK))
         return 1;
     error = errno;
-    if (!join(path, prefix, "lib64/python" SERIES "/os.py") && readable(path, R_OK))
+    if (!join(path, prefix, WPY_LIBRARY_64(SERIES)) && wpy_path_usable(path, R_OK))
         return 1;
     if (error == EACCES)
         errno = error;
@@ -59,28 +52,28 @@ static int has_library(const char *prefix)
 /* The libpython we run with, and the prefix above it. 0; -1 and a sentence. */
 static int linked_prefix(char *library, char *prefix, char *error, size_t size)
 {
-    Dl_info info;
+    char user[64];
     int why = ENOENT;
-    if (!dladdr((void *)(size_t)&Py_GetVersion, &info) || !info.dli_fname ||
-        snprintf(library, PATH_MAX, "%s", info.dli_fname) >= PATH_MAX) {
+    if (wpy_path_libpython(library)) {
         snprintf(error, size, "the file of the running libpython cannot be found out");
         return -1;
     }
-    if (!realpath(library, prefix))
+    if (wpy_path_real(library, prefix))
         snprintf(prefix, PATH_MAX, "%s", library);
-    for (cut_last(prefix); *prefix; cut_last(prefix)) {
+    for (wpy_path_cut(prefix); *prefix; wpy_path_cut(prefix)) {
         if (has_library(prefix))
             return 0;
         if (errno == EACCES)
             why = EACCES;
     }
+    wpy_path_user(user, sizeof user);
     if (why == EACCES)
         snprintf(error, size,
-                 "the standard library that belongs to %s is not readable for user id %ld: use a Python below "
-                 "directories that this user may enter",
-                 library, (long)geteuid());
+                 "the standard library that belongs to %s is not readable for %s: use a Python below directories that "
+                 "this user may enter",
+                 library, user);
     else
-        snprintf(error, size, "no directory above %s has lib/python" SERIES "/os.py: that Python is not complete",
+        snprintf(error, size, "no directory above %s has " WPY_LIBRARY(SERIES) ": that Python is not complete",
                  library);
     return -1;
 }
@@ -115,14 +108,14 @@ static void read_venv(const char *home, venv_facts *facts)
 static void base_prefix(const char *home, const venv_facts *facts, char *prefix)
 {
     char path[PATH_MAX];
-    if (!join(path, home, "bin/python") && realpath(path, prefix)) {
-        cut_last(prefix);
-        cut_last(prefix);
+    if (!join(path, home, WPY_VENV_PROGRAM) && !wpy_path_real(path, prefix)) {
+        wpy_path_cut(prefix);
+        leave_bin(prefix);
         if (has_library(prefix))
             return;
     }
-    if (*facts->base_bin && realpath(facts->base_bin, prefix)) {
-        cut_last(prefix);
+    if (*facts->base_bin && !wpy_path_real(facts->base_bin, prefix)) {
+        leave_bin(prefix);
         if (has_library(prefix))
             return;
     }
@@ -138,6 +131,8 @@ static int same_series(const char *version)
 static int check_directory(const char *home, char *error, size_t size)
 {
     struct stat info;
+    char user[64];
+    wpy_path_user(user, sizeof user);
     if (stat(home, &info))
         snprintf(error, size, "Python home '%s': %s; give the prefix of a Python installation or virtual environment",
                  home, strerror(errno));
@@ -146,11 +141,11 @@ static int check_directory(const char *home, char *error, size_t size)
                  "Python home '%s' is not a directory; give the prefix of a Python installation or virtual "
                  "environment, not of its interpreter",
                  home);
-    else if (!readable(home, R_OK | X_OK))
+    else if (!wpy_path_usable(home, R_OK | X_OK))
         snprintf(error, size,
-                 "Python home '%s' is not readable for user id %ld; let that user enter the directory and all "
+                 "Python home '%s' is not readable for %s; let that user enter the directory and all "
                  "above it",
-                 home, (long)geteuid());
+                 home, user);
     else
         return 0;
     return -1;
@@ -159,27 +154,30 @@ static int check_directory(const char *home, char *error, size_t size)
 static int check_venv(const char *given, const venv_facts *facts, const char *library, const char *linked, char *error,
                       size_t size)
 {
-    char base[PATH_MAX], program[PATH_MAX];
+    char base[PATH_MAX], program[PATH_MAX], user[64];
     if (!same_series(facts->version)) {
-        snprintf(
-            error, size,
-            "virtual environment '%s' is of Python %s, but this module is built for Python " SERIES
-            " (%s); install mod_wsgi with %s/bin/pip and load that module, or give an environment of Python " SERIES,
-            given, facts->version, library, given);
+        snprintf(error, size,
+                 "virtual environment '%s' is of Python %s, but this module is built for Python " SERIES
+                 " (%s); install mod_wsgi with %s/" WPY_VENV_PIP
+                 " and load that module, or give an environment of Python " SERIES,
+                 given, facts->version, library, given);
         return -1;
     }
-    if (join(program, given, "bin/python") || !readable(program, X_OK)) {
+    if (join(program, given, WPY_VENV_PROGRAM) || !wpy_path_usable(program, X_OK)) {
+        int reason = errno;
+        wpy_path_user(user, sizeof user);
         snprintf(error, size,
-                 "virtual environment '%s' has no usable bin/python (%s); the Python that it was made with may be "
-                 "gone or closed to user id %ld: make the environment anew",
-                 given, strerror(errno), (long)geteuid());
+                 "virtual environment '%s' has no usable " WPY_VENV_PROGRAM
+                 " (%s); the Python that it was made with may be "
+                 "gone or closed to %s: make the environment anew",
+                 given, strerror(reason), user);
         return -1;
     }
     base_prefix(given, facts, base);
     if (*base && strcmp(base, linked)) {
         snprintf(error, size,
                  "virtual environment '%s' was made with the Python " SERIES " below %s, but this module runs the "
-                 "one below %s (%s); install mod_wsgi with %s/bin/pip and load that module",
+                 "one below %s (%s); install mod_wsgi with %s/" WPY_VENV_PIP " and load that module",
                  given, base, linked, library, given);
         return -1;
     }
@@ -192,12 +190,11 @@ static int check_classic(const char *given, const char *library, const char *lin
     if (!has_library(given)) {
         snprintf(error, size,
                  "Python home '%s' is neither a virtual environment (no pyvenv.cfg) nor a Python " SERIES
-                 " installation (no lib/python" SERIES "/os.py: %s), but this module is built for Python " SERIES
-                 " (%s)",
+                 " installation (no " WPY_LIBRARY(SERIES) ": %s), but this module is built for Python " SERIES " (%s)",
                  given, strerror(errno), library);
         return -1;
     }
-    if (realpath(given, real) && strcmp(real, linked)) {
+    if (!wpy_path_real(given, real) && strcmp(real, linked)) {
         snprintf(error, size,
                  "Python home '%s' is another Python " SERIES " than the one that this module runs, below %s (%s); "
                  "build mod_wsgi with the interpreter of '%s', or give %s",
@@ -209,7 +206,7 @@ static int check_classic(const char *given, const char *library, const char *lin
 
 static void set_program(wpy_home *home, const char *prefix, const char *name)
 {
-    if (join(home->program, prefix, name) || !readable(home->program, X_OK))
+    if (join(home->program, prefix, name) || !wpy_path_usable(home->program, X_OK))
         *home->program = '\0';
 }
 
@@ -222,23 +219,23 @@ int wpy_home_resolve(const char *python_home, wpy_home *home, char *error, size_
         return -1;
     if (!python_home || !*python_home) {
         snprintf(home->home, sizeof home->home, "%s", linked);
-        set_program(home, linked, "bin/python" SERIES);
+        set_program(home, linked, WPY_PROGRAM(SERIES));
         return 0;
     }
     if (snprintf(given, sizeof given, "%s", python_home) >= (int)sizeof given) {
         snprintf(error, size, "Python home is longer than a path may be");
         return -1;
     }
-    given[strcspn(given, ":")] = '\0'; /* prefix:exec-prefix */
+    given[strcspn(given, WPY_PATH_SEPARATOR)] = '\0'; /* prefix:exec-prefix */
     if (check_directory(given, error, size))
         return -1;
     read_venv(given, &facts);
     if (facts.found) {
-        set_program(home, given, "bin/python");
+        set_program(home, given, WPY_VENV_PROGRAM);
         return check_venv(given, &facts, library, linked, error, size);
     }
     snprintf(home->home, sizeof home->home, "%s", python_home);
-    set_program(home, given, "bin/python" SERIES);
+    set_program(home, given, WPY_PROGRAM(SERIES));
     return check_classic(given, library, linked, error, size);
 }
 

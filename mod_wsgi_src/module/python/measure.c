@@ -2,8 +2,10 @@
 #include "measure.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#ifndef _WIN32
+#include <sys/resource.h>
+#endif
 
 atomic_int wpy_measuring;
 

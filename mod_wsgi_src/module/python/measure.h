@@ -7,7 +7,7 @@
 
 #include "call.h"
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 
 /* Set once somebody wants to know; never cleared. */
 extern atomic_int wpy_measuring;

@@ -3,16 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../transport/memory.h"
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "setup.h"
 
-static double seconds(struct timeval time)
+static double seconds(int64_t microseconds)
 {
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+    return (double)microseconds / 1e6;
 }
 
 /* The threads that have run something of an application. */
@@ -72,7 +71,7 @@ static PyObject *describe_crew(const crew *crew)
 PyObject *wpy_process_metrics(PyObject *module, PyObject *unused)
 {
     unsigned long long requests, busy_us;
-    struct rusage usage;
+    wio_usage usage;
     double now = (double)wio_wall_us() / 1e6, started = (double)wpy_runtime_start_us() / 1e6;
     PyObject *threads, *metrics = NULL;
     PyThreadState *state = PyEval_SaveThread();
@@ -82,14 +81,14 @@ PyObject *wpy_process_metrics(PyObject *module, PyObject *unused)
     wpy_threads_total(&requests, &busy_us);
     look_around(&crew);
     PyEval_RestoreThread(state);
-    getrusage(RUSAGE_SELF, &usage);
+    wio_usage_read(&usage);
     threads = describe_crew(&crew);
     if (threads)
         metrics = Py_BuildValue("{s:i,s:K,s:d,s:L,s:L,s:d,s:d,s:d,s:d,s:d,s:d,s:i,s:i,s:N}", "pid", (int)getpid(),
                                 "request_count", requests, "request_busy_time", (double)busy_us / 1e6, "memory_max_rss",
-                                (long long)usage.ru_maxrss * 1024, "memory_rss", (long long)wio_resident_bytes(),
-                                "cpu_user_time", seconds(usage.ru_utime), "cpu_system_time", seconds(usage.ru_stime),
-                                "cpu_time", seconds(usage.ru_utime) + seconds(usage.ru_stime), "restart_time", started,
+                                (long long)usage.most_resident, "memory_rss", (long long)wio_resident_bytes(),
+                                "cpu_user_time", seconds(usage.user_us), "cpu_system_time", seconds(usage.system_us),
+                                "cpu_time", seconds(usage.user_us) + seconds(usage.system_us), "restart_time", started,
                                 "current_time", now, "running_time", now - started, "request_threads", crew.count,
                                 "active_requests", crew.active, "threads", threads);
     free(crew.threads);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 
 #define PAUSE_US 1000
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "active.h"
 #include "measure.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../transport/frame.h"
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "environ.h"
 #include "events.h"
 #include "file_wrapper.h"

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "channel.h"
 #include "home.h"
 #include "log.h"

@@ -2,10 +2,9 @@
 #include "sample.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "../transport/memory.h"
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "setup.h"
 
 const char *const wpy_phase_names[WPY_PHASES] = {
@@ -21,30 +20,23 @@ static struct {
     int64_t stop_us, cpu_user_us, cpu_system_us;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static int64_t microseconds(struct timeval time)
-{
-    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
-}
-
 /* What the interval up to now has used, and the beginning of the next one. */
 static void advance(wpy_sample *sample)
 {
-    struct rusage usage;
-    int64_t now_us = wio_wall_us(), user_us, system_us;
-    getrusage(RUSAGE_SELF, &usage);
-    user_us = microseconds(usage.ru_utime);
-    system_us = microseconds(usage.ru_stime);
+    wio_usage usage;
+    int64_t now_us = wio_wall_us();
+    wio_usage_read(&usage);
     pthread_mutex_lock(&last.lock);
     sample->start_us = last.stop_us;
     sample->stop_us = now_us;
-    sample->cpu_user_us = user_us - last.cpu_user_us;
-    sample->cpu_system_us = system_us - last.cpu_system_us;
+    sample->cpu_user_us = usage.user_us - last.cpu_user_us;
+    sample->cpu_system_us = usage.system_us - last.cpu_system_us;
     last.stop_us = now_us;
-    last.cpu_user_us = user_us;
-    last.cpu_system_us = system_us;
+    last.cpu_user_us = usage.user_us;
+    last.cpu_system_us = usage.system_us;
     pthread_mutex_unlock(&last.lock);
     sample->memory_rss = (int64_t)wio_resident_bytes();
-    sample->memory_max_rss = (int64_t)usage.ru_maxrss * 1024;
+    sample->memory_max_rss = usage.most_resident;
 }
 
 void wpy_sample_begin(void)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "scoreboard.h"
 #include "setup.h"
 

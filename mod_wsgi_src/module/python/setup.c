@@ -9,6 +9,7 @@
 #include "input.h"
 #include "log.h"
 #include "module.h"
+#include "paths.h"
 #include "response.h"
 #include "streams.h"
 
@@ -135,13 +136,13 @@ static int add_python_path(PyObject *given)
     return 0;
 }
 
-/* The directories of a colon list; new reference, or NULL with an exception. */
+/* The directories of a list; new reference, or NULL with an exception. */
 static PyObject *split_path(const char *path)
 {
     PyObject *list = PyList_New(0), *entry;
     const char *end;
     for (; list && *path; path = *end ? end + 1 : end) {
-        end = path + strcspn(path, ":");
+        end = path + strcspn(path, WPY_PATH_SEPARATOR);
         if (end == path)
             continue;
         entry = PyUnicode_DecodeFSDefaultAndSize(path, end - path);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "paths.h"
 #include "setup.h"
 
 /* Where the file system does not tell case apart, two spellings are one file, and must be one module. */
@@ -69,10 +70,12 @@ static char *read_file(const char *path, size_t *size, int64_t *mtime_us)
     char *text = NULL;
     size_t have = 0;
     ssize_t got = -1;
+    int64_t mtime = 0;
     int saved, fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     if (!fstat(fd, &info)) {
+        mtime = wpy_path_mtime_us(fd, &info);
         if (S_ISREG(info.st_mode))
             text = malloc((size_t)info.st_size + 1);
         else
@@ -93,7 +96,7 @@ static char *read_file(const char *path, size_t *size, int64_t *mtime_us)
     if (text) {
         text[have] = '\0';
         *size = have;
-        *mtime_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000;
+        *mtime_us = mtime;
         if (!*mtime_us) /* as archives are unpacked for builds that can be repeated; 0 means: not loaded */
             *mtime_us = 1;
     }

@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "../transport/json.h"
-#include "../transport/sockets.h"
+#include "../transport/clock.h"
 #include "log.h"
 #include "setup.h"
 #include "telemetry.h"
+
+#ifndef _WIN32
 
 #define FORMAT_VERSION 1
 
@@ -231,6 +233,11 @@ static int start_thread(void)
     return failed;
 }
 
+const char *wpy_telemetry_impossible(void)
+{
+    return NULL;
+}
+
 void wpy_telemetry_start(const wpy_telemetry *config)
 {
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0), failed;
@@ -272,3 +279,5 @@ void wpy_telemetry_stop(const char *reason)
     pthread_join(telemetry.thread, NULL);
     tell_event("stop", reason);
 }
+
+#endif

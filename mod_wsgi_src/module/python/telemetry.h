@@ -13,6 +13,8 @@ typedef struct wpy_telemetry {
     int user_agent;
 } wpy_telemetry;
 
+/* NULL, or why this system cannot report. */
+const char *wpy_telemetry_impossible(void);
 /* Begins to report. Failures are logged: the process serves all the same. */
 void wpy_telemetry_start(const wpy_telemetry *telemetry);
 /* The process takes no more requests; it ends: last words. */

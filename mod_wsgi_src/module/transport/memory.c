@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory.h"
 
+#ifndef _WIN32
+
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int64_t wio_resident_bytes(void)
@@ -20,3 +23,20 @@ int64_t wio_resident_bytes(void)
     strtoll(line, &second, 10); /* total, then resident */
     return strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
+
+static int64_t microseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+void wio_usage_read(wio_usage *usage)
+{
+    struct rusage read;
+
+    getrusage(RUSAGE_SELF, &read);
+    usage->user_us = microseconds(read.ru_utime);
+    usage->system_us = microseconds(read.ru_stime);
+    usage->most_resident = (int64_t)read.ru_maxrss * 1024;
+}
+
+#endif

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __sun
 #include <ucred.h>
@@ -38,26 +37,6 @@
 #define MOST_PASSED_FDS 8       /* room for descriptors that nobody asked for */
 #define DEFAULT_BUFFER  (256 * 1024)
 #define MOST_OPEN_FDS   65536 /* where the system cannot list the open ones */
-
-/* --- time -------------------------------------------------------------------------------------------------------- */
-
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t wio_now_us(void)
-{
-    return clock_us(CLOCK_MONOTONIC);
-}
-
-int64_t wio_wall_us(void)
-{
-    return clock_us(CLOCK_REALTIME);
-}
 
 /* Milliseconds until the deadline as poll() wants them: rounded up, 0 when it has passed, -1 when there is none. */
 static int left_ms(int64_t deadline_us)

@@ -14,10 +14,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* Monotonic microseconds. */
-int64_t wio_now_us(void);
-/* Wall clock microseconds since the epoch. */
-int64_t wio_wall_us(void);
+#include "clock.h"
 
 /* The number of blocks one writev or sendmsg takes: sysconf(_SC_IOV_MAX); unknown (-1) or below 1 counts as 16, the
  * least that POSIX promises; never above 64, since more gains nothing. Asked once. */

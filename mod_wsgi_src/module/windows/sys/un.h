@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <winsock2.h>
+
+#include <afunix.h>
