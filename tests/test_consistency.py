@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROLES = ["mod_wsgi", "mod_wsgi_build", "mod_wsgi_instance", "mod_wsgi_venv"]
+ROLES = ["mod_wsgi", "mod_wsgi_build", "mod_wsgi_instance", "mod_wsgi_release", "mod_wsgi_venv"]
 REQUIRED_ELSEWHERE = {"mod_wsgi_instance": "mod_wsgi_instance_spec"}
 
 

@@ -171,7 +171,7 @@ def describe(home: str, name: str, asked: dict | None, timeout: int) -> dict:
         "python": made.get("python", {}).get("version", ""),
         "httpd": made.get("httpd", {}).get("version", ""),
         "module": first_line([python, "-c", "import mod_wsgi; print(mod_wsgi.installed_version())"]) if made else "",
-        "release": state.get("release", "")[:12],
+        "release": state.get("release", "").partition(" ")[0],
         "pending": state.get("pending") or "none",
         "health": health(asked, timeout) if asked and pid else "",
         "logs": made.get("logs", {}),

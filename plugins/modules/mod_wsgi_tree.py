@@ -91,82 +91,10 @@ removed:
   elements: str
 """
 
-import grp
 import os
-import pwd
-import stat
-import tarfile
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modwsgi.toolkit.plugins.module_utils import tree
-
-
-class Ownership:
-    """Owner, group and modes that everything below the destination shall have."""
-
-    def __init__(self, params: dict) -> None:
-        self.uid = pwd.getpwnam(params["owner"]).pw_uid if params["owner"] else -1
-        self.gid = grp.getgrnam(params["group"]).gr_gid if params["group"] else -1
-        self.directory_mode = int(params["directory_mode"], 8)
-        self.file_mode = int(params["file_mode"], 8)
-
-    def mode(self, path: str, executable: bool) -> int:
-        if os.path.isdir(path):
-            return self.directory_mode
-        return self.file_mode | ((self.file_mode & 0o444) >> 2 if executable else 0)
-
-    def differs(self, path: str, executable: bool = False) -> bool:
-        found = os.lstat(path)
-        return (
-            stat.S_IMODE(found.st_mode) != self.mode(path, executable)
-            or self.uid not in (-1, found.st_uid)
-            or self.gid not in (-1, found.st_gid)
-        )
-
-    def apply(self, path: str, executable: bool = False) -> None:
-        if self.differs(path, executable):
-            os.chown(path, self.uid, self.gid)
-            os.chmod(path, self.mode(path, executable))
-
-
-def directories(wanted: tree.Manifest) -> list[str]:
-    """Directories of the wanted files, parents first; the destination itself is the empty path."""
-    found = {""}
-    for path in wanted:
-        parent = os.path.dirname(path)
-        while parent:
-            found.add(parent)
-            parent = os.path.dirname(parent)
-    return sorted(found)
-
-
-def unpack(archive: str, dest: str, wanted: tree.Manifest, ownership: Ownership) -> None:
-    """Each member of the archive to its place, by rename. Only regular files with a path in the table are taken."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            content = tar.extractfile(member) if member.isreg() and member.name in wanted else None
-            if content is None:
-                raise ValueError(f"{member.name}: not a file of the source")
-            target = os.path.join(dest, member.name)
-            handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".mod_wsgi_tree.")
-            with os.fdopen(handle, "wb") as file:
-                while chunk := content.read(tree.CHUNK):
-                    file.write(chunk)
-            ownership.apply(temporary, bool(wanted[member.name]["executable"]))
-            os.replace(temporary, target)
-
-
-def prune(dest: str, stale: list[str], kept: list[str]) -> None:
-    for path in stale:
-        os.unlink(os.path.join(dest, path))
-    for directory in sorted({os.path.dirname(path) for path in stale} - set(kept), reverse=True):
-        while directory and directory not in kept:
-            try:
-                os.rmdir(os.path.join(dest, directory))
-            except OSError:  # something that is excluded lives there
-                break
-            directory = os.path.dirname(directory)
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import mirror, tree
 
 
 def main() -> None:
@@ -192,41 +120,26 @@ def main() -> None:
     if not module.check_mode:
         os.umask(0o077)
     try:
-        found = tree.manifest(dest, module.params["exclude"]) if os.path.isdir(dest) else {}
+        difference = mirror.Difference(dest, wanted, module.params["exclude"])
     except ValueError as error:
         module.fail_json(msg=str(error))
-    # The executable bit of what is there follows from the mode that is enforced below, so contents alone are compared.
-    needed = [path for path in wanted if path not in found or found[path]["sha256"] != wanted[path]["sha256"]]
-    stale = sorted(set(found) - set(wanted))
-    result = {"checksum": tree.checksum(wanted), "sent": needed, "removed": stale, "dest": dest}
-    result["diff"] = {"prepared": "".join([f"> {path}\n" for path in needed] + [f"< {path}\n" for path in stale])}
+    result = {
+        "checksum": tree.checksum(wanted),
+        "sent": difference.needed,
+        "removed": difference.stale,
+        "dest": dest,
+        "diff": {"prepared": difference.shown()},
+    }
     try:
-        ownership = Ownership(module.params)
+        ownership = mirror.Ownership(module.params)
     except KeyError as error:
         if module.check_mode:  # a play before this task makes the user, and has not made it now
             module.exit_json(changed=True, **result)
         module.fail_json(msg=f"mod_wsgi_tree: {error.args[0]}", **result)
-    kept = directories(wanted)
-    wrong = [
-        path
-        for path in set(found) - set(stale)
-        if ownership.differs(os.path.join(dest, path), bool(wanted[path]["executable"]))
-    ]
-    wrong += [
-        path for path in kept if os.path.isdir(os.path.join(dest, path)) and ownership.differs(os.path.join(dest, path))
-    ]
-    changed = bool(needed or stale or wrong or not os.path.isdir(dest))
-    if not changed or module.check_mode or (needed and not module.params["archive"]):
+    changed = difference.is_content or bool(difference.wrong(ownership))
+    if not changed or module.check_mode or (difference.needed and not module.params["archive"]):
         module.exit_json(changed=changed, **result)
-    for path in kept:
-        os.makedirs(os.path.join(dest, path), exist_ok=True)
-        ownership.apply(os.path.join(dest, path))
-    if needed:
-        unpack(module.params["archive"], dest, wanted, ownership)
-    for path in wrong:
-        if os.path.isfile(os.path.join(dest, path)):
-            ownership.apply(os.path.join(dest, path), bool(wanted[path]["executable"]))
-    prune(dest, stale, kept)
+    difference.apply(ownership, module.params["archive"])
     module.exit_json(changed=True, **result)
 
 

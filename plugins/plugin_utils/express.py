@@ -39,6 +39,8 @@ def options(instance: dict[str, Any], paths: dict[str, Any], is_system: bool) ->
         "url-alias": [[alias["url"], alias["path"]] for alias in instance["url_aliases"]],
         "locale": instance["locale"],
         "reload-on-changes": instance["reload"] == "on_change",
+        # A switch of releases changes the script: only the action that follows may bring it to the daemons.
+        "disable-reloading": bool(instance["release"]) and instance["reload"] == "never",
         "envvars-script": paths["env_file"],
         "server-root": paths["server_root"],
         "log-directory": logs["dir"],

@@ -19,12 +19,15 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import archives
 
 Spec = dict[str, Any]
 Instance = dict[str, Any]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+KEEP = 3  # releases of a source that stay
+RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 UNSUPPORTED = re.compile(r"^(?P<path>\S+)\. Supported parameters include: (?P<known>.*?)\.?$", re.DOTALL)
 
 
@@ -112,36 +115,81 @@ def _value_errors(instance: Instance, layout: Layout) -> list[str]:
     return errors
 
 
-def _source_errors(instance: Instance, layout: Layout) -> list[str]:
-    """Files the controller can look at now, before anything is changed on the target."""
+def _files(instance: Instance) -> list[tuple[str, str]]:
+    """(key, path) of what an instance cannot be without."""
     files = [("services: script", service["script"]) for service in instance["services"]]
     if instance["app_type"] != "module":
         files.append(("app", instance["app"]))
     if instance["requirements"]:
         files.append(("requirements", instance["requirements"]))
-    if not instance["source"]:
+    return files
+
+
+def _delivered(instance: Instance, layout: Layout) -> dict[str, Any] | None:
+    """What is released, with an absolute path; a source is a release that its content names."""
+    release = instance["release"] or ({"src": instance["source"]} if instance["source"] else None)
+    if release is None:
+        return None
+    src = os.path.normpath(os.path.join(layout.base, os.path.expanduser(release["src"])))
+    return {"version": None, "keep": KEEP, "strip": 0, **release, "src": src}
+
+
+def _source_errors(instance: Instance, layout: Layout) -> list[str]:
+    """Files the controller can look at now, before anything is changed on the target."""
+    delivered = _delivered(instance, layout)
+    if not delivered:
         return [
-            f"{key} '{path}': a relative path needs 'source', the directory on the controller that it is relative to"
-            for key, path in files
+            f"{key} '{path}': a relative path needs 'source' or 'release', which say what it is relative to"
+            for key, path in _files(instance)
             if not os.path.isabs(path)
         ]
-    source = os.path.join(layout.base, os.path.expanduser(instance["source"]))
-    if not os.path.isabs(source):
-        return [f"source '{instance['source']}': relative to the inventory, and there is none. Give an absolute path"]
-    if not os.path.isdir(source):
-        return [f"source: '{source}' is not a directory on the controller"]
-    return [
-        f"{key} '{path}': not found in {source}"
-        for key, path in files
-        if not os.path.isabs(path) and not os.path.exists(os.path.join(source, path))
-    ]
+    key = "release.src" if instance["release"] else "source"
+    if instance["release"] and instance["source"]:
+        return ["source and release are both set: keep one"]
+    errors = _release_errors(delivered)
+    src = delivered["src"]
+    if not os.path.isabs(src):
+        return [*errors, f"{key} '{src}': relative to the inventory, and there is none. Give an absolute path"]
+    if os.path.isdir(src):
+        return errors + [
+            f"{name} '{path}': not found in {src}"
+            for name, path in _files(instance)
+            if not os.path.isabs(path) and not os.path.exists(os.path.join(src, path))
+        ]
+    if not instance["release"]:
+        return [f"source: '{src}' is not a directory on the controller"]
+    if not os.path.isfile(src) or not archives.is_archive(src):
+        known = ", ".join(archives.SUFFIXES)
+        return [*errors, f"release.src: '{src}' is neither a directory nor an archive ({known}) on the controller"]
+    return errors
+
+
+def _release_errors(release: dict[str, Any]) -> list[str]:
+    errors = []
+    if release["version"] is not None and not RELEASE.fullmatch(release["version"]):
+        errors.append(
+            f"release.version '{release['version']}': use letters, digits and '.', '_', '+', '-', at most 64 of them"
+        )
+    if release["keep"] < 2:
+        errors.append(
+            f"release.keep {release['keep']}: at least 2, the release that is served and the one to go back to"
+        )
+    if release["strip"] < 0:
+        errors.append(f"release.strip {release['strip']}: at least 0")
+    return errors
 
 
 def _paths(instance: Instance, layout: Layout) -> dict[str, Any]:
     """Where everything of an instance is on its host."""
     name = instance["name"]
+    releases = os.path.join(layout.home, "apps", name)
+    current = os.path.join(releases, "current") if instance["source"] or instance["release"] else None
     return {
-        "app_dir": os.path.join(layout.home, "apps", name) if instance["source"] else None,
+        "releases": releases,
+        "app_dir": os.path.join(current, "code") if current else None,
+        # Named through the link: a switch of releases then changes code and environment, and no configuration.
+        "venv": os.path.join(current, "venv") if current else None,
+        "needs": [path for _, path in _files(instance) if not os.path.isabs(path)],
         "server_root": os.path.join(layout.home, "instances", name),
         "env_file": os.path.join(layout.home, "instances", f"{name}.env"),
         "venv_base": os.path.join(layout.home, "venvs", name),
@@ -160,8 +208,7 @@ def _complete(instance: Instance, layout: Layout) -> Instance:
     """The instance with every path absolute and every derived default filled in, and its paths."""
     done = dict(instance)
     paths = _paths(instance, layout)
-    if instance["source"]:
-        done["source"] = os.path.normpath(os.path.join(layout.base, os.path.expanduser(instance["source"])))
+    done["release"] = _delivered(instance, layout)
 
     def absolute(path: str | None) -> str | None:
         return os.path.normpath(os.path.join(paths["app_dir"], path)) if path and paths["app_dir"] else path
@@ -175,8 +222,7 @@ def _complete(instance: Instance, layout: Layout) -> Instance:
     }
     if instance["app_type"] != "module":
         done["app"] = absolute(instance["app"])
-    for key in ("requirements", "document_root"):
-        done[key] = absolute(instance[key])
+    done["document_root"] = absolute(instance["document_root"])
     done["working_directory"] = absolute(instance["working_directory"]) or paths["app_dir"]
     if not done["working_directory"] and instance["app_type"] == "script":
         done["working_directory"] = os.path.dirname(done["app"])

@@ -70,6 +70,9 @@ def test_inventories_are_accepted(shown: list[dict[str, Any]], checkout: Path, t
             for file in filter(None, files):
                 (tmp_path / each["name"] / file).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / each["name"] / file).touch()
+        if "release" in each:
+            each["release"]["src"] = str(tmp_path / Path(each["release"]["src"]).name)
+            Path(each["release"]["src"]).touch()
     done, errors = instances.normalise(shown, options, {}, SYSTEM)
     assert errors == []
     monkeypatch.syspath_prepend(str(checkout / "mod_wsgi_src"))

@@ -51,6 +51,12 @@ def test_a_little(options):
         assert name not in found
 
 
+def test_only_an_action_brings_a_release_to_the_daemons(options, tmp_path):
+    (tmp_path / "wsgi.py").write_text("")
+    assert options(app="wsgi.py", release={"src": str(tmp_path)})["disable-reloading"] is True
+    assert "disable-reloading" not in options()
+
+
 def test_a_lot(options):
     found = options(**EVERYTHING)
     assert found["service-script"] == [["m", "/m.py"]]

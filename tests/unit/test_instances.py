@@ -51,7 +51,7 @@ def test_the_least_that_one_can_write(options):
 
 
 def test_paths_below_a_source_are_those_of_the_copy(options, source):
-    spec = done(
+    found = done(
         options,
         {
             "name": "shop",
@@ -62,13 +62,15 @@ def test_paths_below_a_source_are_those_of_the_copy(options, source):
             "url_aliases": [{"url": "/static", "path": "static"}],
             "python_path": ["lib", "/elsewhere"],
         },
-    )["spec"]
-    assert spec["app"] == "/opt/m/apps/shop/wsgi.py"
-    assert spec["requirements"] == "/opt/m/apps/shop/requirements.txt"
-    assert spec["services"][0]["script"] == "/opt/m/apps/shop/mailer.py"
+    )
+    spec = found["spec"]
+    assert spec["app"] == "/opt/m/apps/shop/current/code/wsgi.py"
+    assert spec["requirements"] == "requirements.txt"
+    assert found["paths"]["needs"] == ["mailer.py", "wsgi.py", "requirements.txt"]
+    assert spec["services"][0]["script"] == "/opt/m/apps/shop/current/code/mailer.py"
     assert spec["services"][0]["log"] == "mail.log"
-    assert spec["url_aliases"][0]["path"] == "/opt/m/apps/shop/static"
-    assert spec["python_path"] == ["/opt/m/apps/shop/lib", "/elsewhere"]
+    assert spec["url_aliases"][0]["path"] == "/opt/m/apps/shop/current/code/static"
+    assert spec["python_path"] == ["/opt/m/apps/shop/current/code/lib", "/elsewhere"]
 
 
 def test_texts_become_what_the_spec_says(options):
@@ -79,9 +81,27 @@ def test_texts_become_what_the_spec_says(options):
 
 def test_a_relative_source_starts_at_the_inventory(options, source):
     layout = replace(SYSTEM, base=str(source.parent))
-    assert done(options, {"name": "a", "source": source.name, "app": "wsgi.py"}, layout)["spec"]["source"] == str(
-        source
+    found = done(options, {"name": "a", "source": source.name, "app": "wsgi.py"}, layout)
+    assert found["spec"]["release"]["src"] == str(source)
+    assert found["paths"]["venv"] == "/opt/m/apps/a/current/venv"
+
+
+def test_a_release_is_a_directory_or_an_archive_with_a_version(options, source):
+    (source / "shop-1.5.tgz").write_text("")
+    given = {"src": str(source / "shop-1.5.tgz"), "version": 1.5}
+    release = done(options, {"name": "a", "release": given, "app": "app/wsgi.py"})["spec"]["release"]
+    assert release["version"] == "1.5"
+    assert (release["keep"], release["strip"]) == (3, 0)
+    assert (
+        done(options, {"name": "a", "release": {"src": str(source)}, "app": "wsgi.py"})["spec"]["release"]["version"]
+        is None
     )
+
+
+def test_what_is_on_the_host_already_has_no_release(options):
+    found = done(options, {"name": "a", "app": "/srv/a/wsgi.py"})
+    assert found["spec"]["release"] is None
+    assert (found["paths"]["app_dir"], found["paths"]["venv"]) == (None, None)
 
 
 def test_defaults_for_all_are_below_what_one_says(options):
@@ -128,6 +148,14 @@ def test_url(options, host, url):
         ({"app": "wsgi.py"}, ["app 'wsgi.py'", "needs 'source'"]),
         ({"source": "/nonexistent"}, ["source", "not a directory"]),
         ({"source": "relative"}, ["source 'relative'", "absolute path"]),
+        ({"source": "/tmp", "release": {"src": "/tmp"}}, ["source and release are both set"]),
+        ({"release": {"src": "/nonexistent.tgz"}}, ["release.src: '/nonexistent.tgz'", "archive"]),
+        ({"release": {"src": "/etc/passwd"}}, ["release.src: '/etc/passwd'", "archive"]),
+        ({"release": {"src": "/tmp", "version": "../1"}}, ["release.version '../1'", "letters"]),
+        ({"release": {"src": "/tmp", "keep": 1}}, ["release.keep 1", "at least 2"]),
+        ({"release": {"src": "/tmp", "strip": -1}}, ["release.strip -1"]),
+        ({"release": {"version": "1"}}, ["release", "src"]),
+        ({"release": {"src": "/tmp", "vresion": "1"}}, ["'release.vresion'", "Did you mean 'version'"]),
     ],
 )
 def test_mistakes(options, change, parts):

@@ -41,7 +41,7 @@ def install(home: Path):
         (venv / "told.json").write_text(json.dumps(told))
         made = {"python": {"home": str(venv), "version": "3.11.2"}, "httpd": {"version": "2.4.71"}, "url": "http://x:1"}
         (root / "express.json").write_text(json.dumps(made))
-        state = {"pending": "usr1", "release": "0123456789abcdef"}
+        state = {"pending": "usr1", "release": "0123456789ab shop-000000000001"}
         (home / "instances" / f"{name}.state").write_text(json.dumps(state))
 
     return make

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.modwsgi.toolkit.plugins.module_utils import tree
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import mirror, tree
 from ansible_collections.modwsgi.toolkit.plugins.modules import mod_wsgi_tree
 
 
@@ -34,7 +34,7 @@ def archive(source: Path, paths: list[str], to: Path) -> str:
 
 
 @pytest.fixture
-def mirror(run_module, source, tmp_path):
+def mirrored(run_module, source, tmp_path):
     dest = tmp_path / "dest"
 
     def run(check: bool = False, **more: object):
@@ -59,8 +59,8 @@ def times(dest: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in [dest, *dest.rglob("*")]}
 
 
-def test_first_second_and_changed(mirror, source):
-    run, dest = mirror
+def test_first_second_and_changed(mirrored, source):
+    run, dest = mirrored
     assert run()["changed"] is True
     assert (dest / "package/deep/module.py").read_text() == "2"
     assert not (dest / "__pycache__").exists()
@@ -78,8 +78,8 @@ def test_first_second_and_changed(mirror, source):
     assert (dest / "wsgi.py").read_text() == "new"
 
 
-def test_what_the_source_lost_goes_and_what_is_excluded_stays(mirror, source):
-    run, dest = mirror
+def test_what_the_source_lost_goes_and_what_is_excluded_stays(mirrored, source):
+    run, dest = mirrored
     run()
     (dest / "__pycache__").mkdir()
     (dest / "__pycache__" / "kept.pyc").write_text("")
@@ -91,16 +91,16 @@ def test_what_the_source_lost_goes_and_what_is_excluded_stays(mirror, source):
     assert (dest / "__pycache__" / "kept.pyc").exists()
 
 
-def test_a_wrong_mode_is_put_right(mirror):
-    run, dest = mirror
+def test_a_wrong_mode_is_put_right(mirrored):
+    run, dest = mirrored
     run()
     (dest / "wsgi.py").chmod(0o666)
     assert run()["changed"] is True
     assert oct((dest / "wsgi.py").stat().st_mode & 0o777) == "0o640"
 
 
-def test_check_mode_writes_nothing(mirror):
-    run, dest = mirror
+def test_check_mode_writes_nothing(mirrored):
+    run, dest = mirrored
     found = run(check=True)
     assert found["changed"] is True
     assert sorted(found["sent"]) == ["package/deep/module.py", "tool", "wsgi.py"]
@@ -129,8 +129,8 @@ def test_an_archive_cannot_write_elsewhere(tmp_path, name):
         member = tarfile.TarInfo(name)
         member.size = 1
         tar.addfile(member, io.BytesIO(b"x"))
-    ownership = mod_wsgi_tree.Ownership({"owner": None, "group": None, "directory_mode": "0755", "file_mode": "0644"})
+    ownership = mirror.Ownership({"owner": None, "group": None, "directory_mode": "0755", "file_mode": "0644"})
     with pytest.raises(ValueError, match="not a file of the source"):
-        mod_wsgi_tree.unpack(str(tmp_path / "bad.tar"), str(dest), {"wsgi.py": {"executable": False}}, ownership)
+        mirror.unpack(str(tmp_path / "bad.tar"), str(dest), {"wsgi.py": {"executable": False}}, ownership)
     assert list(tmp_path.glob("outside*")) == []
     assert list(dest.iterdir()) == []
