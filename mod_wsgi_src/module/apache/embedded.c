@@ -190,10 +190,8 @@ static int channel_head(wpy_channel *channel, const void *bytes, size_t len)
 {
     embedded_channel *self = of(channel);
     wio_head head;
-    if (wio_response_open(bytes, len, &head) < 0)
-        self->result = HTTP_INTERNAL_SERVER_ERROR;
-    else
-        self->result = wap_reply_head(&self->reply, &head);
+    wio_response_view(bytes, len, &head);
+    self->result = wap_reply_head(&self->reply, &head);
     return self->result == OK ? 0 : -1;
 }
 

@@ -30,19 +30,6 @@ void wap_reply_init(wap_reply *reply, request_rec *r)
 
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
-/* Fields that belong to one connection: an application must not set them, and those about framing would put the
- * client out of step. */
-static int is_hop_by_hop(const char *name)
-{
-    static const char *const names[] = {
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-        "TE",         "Trailer",    "Trailers",           "Transfer-Encoding",   "Upgrade"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!ap_cstr_casecmp(name, names[i]))
-            return 1;
-    return 0;
-}
-
 static int refuse(wap_reply *reply, const char *code, const char *reason, const char *name)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, reply->r, "%sresponse refused: %s: %s", code, reason, name);
@@ -58,6 +45,8 @@ static int read_length(const char *text, apr_off_t *length)
     return *end ? -1 : 0;
 }
 
+#define IS(field, name) ((field)->key_len == sizeof name - 1 && !ap_cstr_casecmp((field)->key, name))
+
 /* Puts one field into r. OK, or the status to answer. */
 static int take_field(wap_reply *reply, const wio_pair *field)
 {
@@ -66,11 +55,11 @@ static int take_field(wap_reply *reply, const wio_pair *field)
 
     switch (field->key[0] | 0x20) {
     case 'c':
-        if (!ap_cstr_casecmp(field->key, "Content-Type")) {
+        if (IS(field, "Content-Type")) {
             ap_set_content_type(r, apr_pstrmemdup(r->pool, field->value, field->value_len));
             return OK;
         }
-        if (!ap_cstr_casecmp(field->key, "Content-Length")) {
+        if (IS(field, "Content-Length")) {
             if (reply->has_length)
                 return refuse(reply, MWS(4071), "more than one Content-Length", field->value);
             if (read_length(field->value, &length))
@@ -84,11 +73,11 @@ static int take_field(wap_reply *reply, const wio_pair *field)
     case 'p':
     case 't':
     case 'u':
-        if (is_hop_by_hop(field->key))
+        if (wio_is_hop_by_hop(field->key, field->key_len))
             return refuse(reply, MWS(4073), "hop-by-hop header field", field->key);
         break;
     case 'w':
-        if (!ap_cstr_casecmp(field->key, "WWW-Authenticate")) {
+        if (IS(field, "WWW-Authenticate")) {
             apr_table_add(r->err_headers_out, field->key, field->value);
             return OK;
         }
@@ -100,17 +89,21 @@ static int take_field(wap_reply *reply, const wio_pair *field)
     return OK;
 }
 
+static int is_line_of(const char *line, unsigned status)
+{
+    return (unsigned)line[0] == '0' + status / 100 && (unsigned)line[1] == '0' + status / 10 % 10 &&
+           (unsigned)line[2] == '0' + status % 10;
+}
+
 static void set_status(request_rec *r, const wio_head *head)
 {
     const char *usual = ap_get_status_line(head->status);
     r->status = head->status;
     /* httpd finds the usual line of a status by itself; it answers the line of 500 for one it does not know. */
-    if (*head->reason && (atoi(usual) != head->status || strcmp(usual + 4, head->reason)))
-        r->status_line = apr_psprintf(r->pool, "%d %s", head->status, head->reason);
-    else if (atoi(usual) != head->status)
-        r->status_line = apr_psprintf(r->pool, "%d Unknown", head->status);
-    else
+    if (is_line_of(usual, head->status) && (!*head->reason || !strcmp(usual + 4, head->reason)))
         r->status_line = NULL;
+    else
+        r->status_line = apr_psprintf(r->pool, "%d %s", head->status, *head->reason ? head->reason : "Unknown");
 }
 
 /* Decides whether something else than this response goes to the client. */

@@ -34,50 +34,9 @@ static const char *latin1(PyObject *text, const char *what, Py_ssize_t *len)
     return (const char *)PyUnicode_1BYTE_DATA(text);
 }
 
-static int has_control(const char *text, Py_ssize_t len)
-{
-    Py_ssize_t i;
-    for (i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return 1;
-    }
-    return 0;
-}
-
 static int is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static int is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-/* ASCII only, whatever the locale says. */
-static int same_name(const char *name, Py_ssize_t len, const char *other)
-{
-    Py_ssize_t i;
-    for (i = 0; i < len; i++) {
-        char c = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
-        if (c != other[i]) /* also at the end of `other` */
-            return 0;
-    }
-    return !other[len];
-}
-
-static int is_hop_by_hop(const char *name, Py_ssize_t len)
-{
-    static const char *const names[] = {
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te",         "trailer",    "trailers",           "transfer-encoding",   "upgrade",
-        NULL};
-    int i;
-    for (i = 0; names[i]; i++)
-        if (same_name(name, len, names[i]))
-            return 1;
-    return 0;
 }
 
 /* "200 OK" or "200". 0 and the parts; -1 with an exception. */
@@ -88,7 +47,7 @@ static int check_status(PyObject *status, uint16_t *code, const char **reason, P
     if (!text)
         return -1;
     if (len < 3 || !is_digit(text[0]) || !is_digit(text[1]) || !is_digit(text[2]) || (len > 3 && text[3] != ' ') ||
-        has_control(text, len)) {
+        !wio_is_plain_text(text, (size_t)len)) {
         PyErr_Format(PyExc_ValueError, "the status must be three digits, a space and a reason, not %R", status);
         return -1;
     }
@@ -123,14 +82,11 @@ static int check_length(wpy_call *call, const char *value, Py_ssize_t len, PyObj
 /* 0; -1 with an exception. */
 static int check_name(const char *name, Py_ssize_t len, PyObject *item)
 {
-    Py_ssize_t i = 0;
-    while (i < len && is_name_char(name[i]))
-        i++;
-    if (!len || i < len) {
+    if (!wio_is_field_name(name, (size_t)len)) {
         PyErr_Format(PyExc_ValueError, "a response header's name is not made of letters, digits and hyphens: %R", item);
         return -1;
     }
-    if (is_hop_by_hop(name, len)) {
+    if (wio_is_hop_by_hop(name, (size_t)len)) {
         PyErr_Format(PyExc_ValueError,
                      "the header %R is the server's business: an application must not set it (PEP 3333)", item);
         return -1;
@@ -154,12 +110,12 @@ static int put_field(wpy_call *call, PyObject *item)
     value = latin1(PyTuple_GET_ITEM(item, 1), "a response header's value", &value_len);
     if (!value)
         return -1;
-    if (has_control(value, value_len)) {
+    if (!wio_is_plain_text(value, (size_t)value_len)) {
         PyErr_Format(PyExc_ValueError, "the value of response header %R has a control character: %R",
                      PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
         return -1;
     }
-    if (same_name(name, name_len, "content-length")) {
+    if (name_len == 14 && wio_is_field(name, "content-length", 14)) {
         if (check_length(call, value, value_len, PyTuple_GET_ITEM(item, 1)))
             return -1;
         if (call->status == 204) { /* RFC 9110 8.6: must not be sent with it */

@@ -15,10 +15,8 @@ void wio_buf_init(wio_buf *buf, void *memory, size_t size)
     buf->owned = 0;
 }
 
-int wio_buf_reserve(wio_buf *buf, size_t extra)
+int wio_buf_grow(wio_buf *buf, size_t extra)
 {
-    if (extra <= buf->cap - buf->len)
-        return 0;
     if (extra > SIZE_MAX / 2 - buf->len) {
         errno = ENOMEM;
         return -1;

@@ -21,7 +21,11 @@ typedef struct wio_buf {
 void wio_buf_init(wio_buf *buf, void *memory, size_t size);
 
 /* Makes room for `extra` more bytes. 0, or -1 with errno ENOMEM; the buffer stays valid then. */
-int wio_buf_reserve(wio_buf *buf, size_t extra);
+int wio_buf_grow(wio_buf *buf, size_t extra);
+static inline int wio_buf_reserve(wio_buf *buf, size_t extra)
+{
+    return extra <= buf->cap - buf->len ? 0 : wio_buf_grow(buf, extra);
+}
 
 /* Appends a copy. 0, or -1 with errno ENOMEM and the buffer unchanged. */
 int wio_buf_append(wio_buf *buf, const void *bytes, size_t len);

@@ -128,12 +128,12 @@ int wio_pair_put(wio_buf *buf, uint16_t flags, const char *key, size_t key_len, 
         return -1;
 
     uint8_t *at = buf->data + buf->len;
-    uint16_t key16 = (uint16_t)key_len;
-    uint32_t value32 = (uint32_t)value_len;
+    const struct {
+        uint16_t key_len, flags;
+        uint32_t value_len;
+    } header = {(uint16_t)key_len, flags, (uint32_t)value_len};
 
-    memcpy(at, &key16, 2);
-    memcpy(at + 2, &flags, 2);
-    memcpy(at + 4, &value32, 4);
+    memcpy(at, &header, PAIR_HEADER);
     at += PAIR_HEADER;
     if (key_len)
         memcpy(at, key, key_len);
@@ -177,6 +177,71 @@ int wio_pair_next(wio_cursor *cursor, wio_pair *pair)
     return 1;
 }
 
+/* --- header fields ----------------------------------------------------------------------------------------------- */
+
+int wio_is_plain_text(const char *text, size_t len)
+{
+    size_t i = 0;
+
+    /* Eight bytes at once, as long as none is a control character, a tab or above 0x7e. */
+    for (uint64_t word; len - i >= sizeof word; i += sizeof word) {
+        const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
+        memcpy(&word, text + i, sizeof word);
+        if ((word | (word - ones * 0x20) | (word + ones)) & tops)
+            break;
+    }
+    for (; i < len; i++) {
+        uint8_t c = (uint8_t)text[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return 0;
+    }
+    return 1;
+}
+
+/* The characters of a token, RFC 9110 5.6.2: bit n of word c / 32 for c = ...n. */
+static const uint32_t token_characters[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+
+int wio_is_field_name(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)name[i];
+        if (!(token_characters[c / 32] >> c % 32 & 1))
+            return 0;
+    }
+    return len > 0;
+}
+
+/* ASCII only, whatever the locale says. */
+int wio_is_field(const char *name, const char *lower, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((name[i] | 0x20) != lower[i])
+            return 0;
+    return 1;
+}
+
+int wio_is_hop_by_hop(const char *name, size_t len)
+{
+    static const struct {
+        size_t len;
+        const char *name;
+    } fields[] = {{2, "te"},
+                  {7, "trailer"},
+                  {7, "upgrade"},
+                  {8, "trailers"},
+                  {10, "connection"},
+                  {10, "keep-alive"},
+                  {16, "proxy-connection"},
+                  {17, "transfer-encoding"},
+                  {18, "proxy-authenticate"},
+                  {19, "proxy-authorization"}};
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (len == fields[i].len && wio_is_field(name, fields[i].name, len))
+            return 1;
+    return 0;
+}
+
 /* --- a response head --------------------------------------------------------------------------------------------- */
 
 int wio_response_begin(wio_buf *buf, uint16_t status, const char *reason, size_t reason_len)
@@ -207,54 +272,47 @@ void wio_response_count(wio_buf *buf, size_t offset, uint16_t fields)
     memcpy(buf->data + offset + 2, &fields, 2);
 }
 
-/* No control character but a tab: such text cannot begin another header field or end the head. */
-static int is_plain_text(const char *text, size_t len)
+static uint32_t look_at_head(const uint8_t *at, wio_head *head)
 {
-    for (size_t i = 0; i < len; i++) {
-        uint8_t c = (uint8_t)text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return 0;
-    }
-    return 1;
+    uint32_t reason_len;
+
+    memcpy(&head->status, at, 2);
+    memcpy(&head->fields, at + 2, 2);
+    memcpy(&reason_len, at + 4, 4);
+    return reason_len;
 }
 
-/* A token of RFC 9110 5.6.2. */
-static int is_field_name(const char *name, size_t len)
+static void split_head(const uint8_t *at, size_t len, uint32_t reason_len, wio_head *head)
 {
-    for (size_t i = 0; i < len; i++) {
-        uint8_t c = (uint8_t)name[i];
-        int alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alphanumeric && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
-            return 0;
-    }
-    return len > 0;
+    head->reason = (const char *)at + RESPONSE_HEADER;
+    head->pairs.at = at + RESPONSE_HEADER + reason_len + 1;
+    head->pairs.end = at + len;
+}
+
+void wio_response_view(const void *bytes, size_t len, wio_head *head)
+{
+    split_head(bytes, len, look_at_head(bytes, head), head);
 }
 
 int wio_response_open(const void *bytes, size_t len, wio_head *head)
 {
-    const uint8_t *at = bytes;
     uint32_t reason_len;
     wio_pair pair;
     int more;
 
     if (len < RESPONSE_HEADER + 1)
         return -1;
-    memcpy(&head->status, at, 2);
-    memcpy(&head->fields, at + 2, 2);
-    memcpy(&reason_len, at + 4, 4);
+    reason_len = look_at_head(bytes, head);
     if (head->status < 100 || head->status > 999 || reason_len > len - RESPONSE_HEADER - 1)
         return -1;
-
-    head->reason = (const char *)at + RESPONSE_HEADER;
-    if (head->reason[reason_len] || !is_plain_text(head->reason, reason_len))
+    split_head(bytes, len, reason_len, head);
+    if (head->reason[reason_len] || !wio_is_plain_text(head->reason, reason_len))
         return -1;
-    head->pairs.at = at + RESPONSE_HEADER + reason_len + 1;
-    head->pairs.end = at + len;
 
     wio_cursor cursor = head->pairs;
     uint32_t fields = 0;
     while ((more = wio_pair_next(&cursor, &pair)) > 0) {
-        if (!is_field_name(pair.key, pair.key_len) || !is_plain_text(pair.value, pair.value_len))
+        if (!wio_is_field_name(pair.key, pair.key_len) || !wio_is_plain_text(pair.value, pair.value_len))
             return -1;
         fields++;
     }

@@ -161,5 +161,19 @@ void wio_response_count(wio_buf *buf, size_t offset, uint16_t fields);
 
 /* Opens an encoded head, checking every field. 0, or -1 when malformed. */
 int wio_response_open(const void *bytes, size_t len, wio_head *head);
+/* Opens a head that this process has made, and checks nothing. */
+void wio_response_view(const void *bytes, size_t len, wio_head *head);
+
+/* --- header fields ----------------------------------------------------------------------------------------------- */
+
+/* No control character but a tab: such text cannot begin another header field or end the head. */
+int wio_is_plain_text(const char *text, size_t len);
+/* A token of RFC 9110 5.6.2. */
+int wio_is_field_name(const char *name, size_t len);
+/* Whether a field name is `lower`, of the same length, in any case. */
+int wio_is_field(const char *name, const char *lower, size_t len);
+/* Fields that belong to one connection: an application must not set them (PEP 3333), and those about framing would put
+ * the client out of step. */
+int wio_is_hop_by_hop(const char *name, size_t len);
 
 #endif
