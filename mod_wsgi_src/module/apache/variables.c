@@ -96,6 +96,12 @@ static const char *server_name(request_rec *r)
     return strpbrk(name, "<>&\"") ? ap_escape_html(r->pool, name) : name;
 }
 
+static int put_server_pid(wio_buf *buf)
+{
+    return PUT_NUMBER(buf, "mod_wsgi.server_pid", (unsigned long)wap_process_config()->child_pid);
+}
+
+/* The process that serves the request is the same for all of them in embedded mode; a daemon works for many. */
 static int put_fixed(wap_request *request, const wap_target *target)
 {
     request_rec *r = request->r;
@@ -121,7 +127,7 @@ static int put_fixed(wap_request *request, const wap_target *target)
            PUT(buf, "mod_wsgi.enable_sendfile", target->settings->enable_sendfile == 1 ? "1" : "0") |
            PUT(buf, "mod_wsgi.listener_host", r->connection->local_ip) |
            PUT_NUMBER(buf, "mod_wsgi.listener_port", r->connection->local_addr->port) |
-           PUT(buf, "wsgi.url_scheme", url_scheme(r));
+           PUT(buf, "wsgi.url_scheme", url_scheme(r)) | (request->group ? 0 : put_server_pid(buf));
 }
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
@@ -189,8 +195,7 @@ static int put_ids(request_rec *r, wio_buf *buf)
         ap_run_generate_log_id(r->connection, r, &r->log_id);
     if (!r->connection->log_id)
         ap_run_generate_log_id(r->connection, NULL, &r->connection->log_id);
-    return PUT(buf, "mod_wsgi.request_id", r->log_id) | PUT(buf, "mod_wsgi.connection_id", r->connection->log_id) |
-           PUT_NUMBER(buf, "mod_wsgi.server_pid", (unsigned long)wap_process_config()->child_pid);
+    return PUT(buf, "mod_wsgi.request_id", r->log_id) | PUT(buf, "mod_wsgi.connection_id", r->connection->log_id);
 }
 
 static int put_request(wap_request *request, const wap_target *target)
@@ -203,7 +208,7 @@ static int put_request(wap_request *request, const wap_target *target)
            PUT_BYTES(buf, "mod_wsgi.script_name", target->script_name, target->script_name_len) |
            PUT(buf, "mod_wsgi.path_info", target->path_info) |
            put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_redirect(r, buf) |
-           put_ids(r, buf);
+           put_ids(r, buf) | (request->group ? put_server_pid(buf) : 0);
 }
 
 /* --- header fields ------------------------------------------------------------------------------------------------ */
@@ -279,7 +284,7 @@ int wap_put_early_variables(request_rec *r, const wap_target *target, wio_buf *b
         PUT(buf, "PATH_INFO", target->path_info) | PUT(buf, "mod_wsgi.process_group", "") |
         PUT(buf, WPY_KEY_GROUP, target->application_group) |
         put_client(r, buf, target->forwarded ? target->forwarded->client : NULL) | put_ids(r, buf) |
-        put_headers(r, buf, target);
+        put_server_pid(buf) | put_headers(r, buf, target);
     return target->forwarded ? failed | put_forwarded(target->forwarded, buf) : failed;
 }
 

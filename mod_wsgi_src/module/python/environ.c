@@ -11,6 +11,8 @@
 #include "setup.h"
 #include "target.h"
 
+#define LONGEST_KNOWN 128 /* a value that is kept for the next request; User-Agent is one */
+
 /* ---- templates ---- */
 
 static int is_key(const wio_pair *pair, const char *key)
@@ -139,60 +141,71 @@ static uint32_t hash_of(const char *key, size_t len)
     return (uint32_t)(hash >> 32 ^ hash >> 54);
 }
 
-/* Where a key of ours is, may go, or must give way: the first of four slots that is empty or holds it. Under the guard
+/* Where a key of ours is, may go, or must give way: the first of four places that is empty or holds it. Under the guard
  * of the keys. */
-static PyObject **key_slot(wpy_interp *interp, const char *key, size_t len)
+static wpy_known *find_known(wpy_interp *interp, const char *key, size_t len)
 {
     uint32_t hash = hash_of(key, len), i;
-    PyObject **slot;
+    wpy_known *known;
     for (i = 0; i < 4; i++) {
-        slot = &interp->keys[(hash + i) & (WPY_KEYS - 1)];
-        if (!*slot)
-            return slot;
-        if (PyUnicode_GET_LENGTH(*slot) == (Py_ssize_t)len && !memcmp(PyUnicode_1BYTE_DATA(*slot), key, len))
-            return slot;
+        known = &interp->keys[(hash + i) & (WPY_KEYS - 1)];
+        if (!known->key)
+            return known;
+        if (PyUnicode_GET_LENGTH(known->key) == (Py_ssize_t)len && !memcmp(PyUnicode_1BYTE_DATA(known->key), key, len))
+            return known;
     }
-    slot = &interp->keys[hash & (WPY_KEYS - 1)];
-    Py_CLEAR(*slot);
-    return slot;
+    known = &interp->keys[hash & (WPY_KEYS - 1)];
+    Py_CLEAR(known->key);
+    Py_CLEAR(known->value);
+    return known;
 }
 
-/* The str of a key, remembered; new reference. */
-static PyObject *key_object(wpy_interp *interp, const char *key, size_t len)
+/* The str of a key, remembered; new reference. Under the guard of the keys. */
+static PyObject *key_of(wpy_known *known, const char *key, size_t len)
 {
-    PyObject **slot, *object;
-    WPY_GIL_MUTEX_LOCK(&interp->keys_mutex);
-    slot = key_slot(interp, key, len);
-    if (!*slot)
-        *slot = PyUnicode_DecodeLatin1(key, (Py_ssize_t)len, NULL);
-    object = *slot;
-    Py_XINCREF(object);
-    WPY_GIL_MUTEX_UNLOCK(&interp->keys_mutex);
-    return object;
+    if (!known->key)
+        known->key = PyUnicode_DecodeLatin1(key, (Py_ssize_t)len, NULL);
+    Py_XINCREF(known->key);
+    return known->key;
+}
+
+/* The str of a value: the one that the last request had, when it is the same: for most keys it is. Under the guard of
+ * the keys; new reference. */
+static PyObject *value_of(wpy_known *known, const wio_pair *pair)
+{
+    PyObject *value = known->value;
+    if (pair->flags & WIO_PAIR_PATH)
+        return PyUnicode_DecodeFSDefaultAndSize(pair->value, pair->value_len);
+    if (value && PyUnicode_GET_LENGTH(value) == (Py_ssize_t)pair->value_len &&
+        !memcmp(PyUnicode_1BYTE_DATA(value), pair->value, pair->value_len))
+        return wpy_new_ref(value);
+    value = PyUnicode_DecodeLatin1(pair->value, pair->value_len, NULL);
+    if (value && pair->value_len <= LONGEST_KNOWN)
+        Py_XSETREF(known->value, wpy_new_ref(value));
+    return value;
 }
 
 int wpy_environ_intern(wpy_interp *interp, const char *key)
 {
-    PyObject **slot = key_slot(interp, key, strlen(key));
-    if (!*slot)
-        *slot = PyUnicode_InternFromString(key);
-    return *slot ? 0 : -1;
+    wpy_known *known = find_known(interp, key, strlen(key));
+    if (!known->key)
+        known->key = PyUnicode_InternFromString(key);
+    return known->key ? 0 : -1;
 }
 
 static int put_pair(wpy_interp *interp, PyObject *environ, const wio_pair *pair)
 {
     PyObject *key, *value;
+    wpy_known *known;
     int result;
-    if (pair->flags & WIO_PAIR_PATH)
-        value = PyUnicode_DecodeFSDefaultAndSize(pair->value, pair->value_len);
-    else
-        value = PyUnicode_DecodeLatin1(pair->value, pair->value_len, NULL);
-    if (!value)
-        return -1;
-    key = key_object(interp, pair->key, pair->key_len);
-    result = key ? PyDict_SetItem(environ, key, value) : -1;
+    WPY_GIL_MUTEX_LOCK(&interp->keys_mutex);
+    known = find_known(interp, pair->key, pair->key_len);
+    key = key_of(known, pair->key, pair->key_len);
+    value = key ? value_of(known, pair) : NULL;
+    WPY_GIL_MUTEX_UNLOCK(&interp->keys_mutex);
+    result = value ? PyDict_SetItem(environ, key, value) : -1;
     Py_XDECREF(key);
-    Py_DECREF(value);
+    Py_XDECREF(value);
     return result;
 }
 
@@ -228,6 +241,26 @@ static int put_constants(wpy_template *tmpl, PyObject *environ, uint32_t thread_
     return 0;
 }
 
+/* A copy has the room of its original: with as many keys more as a request may bring, once put in and taken out again,
+ * no copy has to grow. Not more than half as many: Python copies a dictionary that is mostly holes entry by entry. */
+static int make_room(PyObject *environ)
+{
+    Py_ssize_t count = PyDict_GET_SIZE(environ) / 2, put = 0, i;
+    PyObject *key;
+    int failed = 0;
+    for (; put < count && !failed; put++) {
+        key = PyUnicode_FromFormat("%zd", put); /* a str, as the fast kind of dictionary has */
+        failed = !key || PyDict_SetItem(environ, key, Py_None);
+        Py_XDECREF(key);
+    }
+    for (i = 0; i < put && !failed; i++) {
+        key = PyUnicode_FromFormat("%zd", i);
+        failed = !key || PyDict_DelItem(environ, key);
+        Py_XDECREF(key);
+    }
+    return failed ? -1 : 0;
+}
+
 int wpy_template_build(wpy_call *call, wpy_template *tmpl)
 {
     wio_cursor cursor = {tmpl->fixed, tmpl->fixed + tmpl->fixed_len};
@@ -247,6 +280,8 @@ int wpy_template_build(wpy_call *call, wpy_template *tmpl)
         malformed();
         goto failed;
     }
+    if (make_room(environ))
+        goto failed;
     tmpl->environ = environ;
     return 0;
 failed:
@@ -263,8 +298,10 @@ static int put_time(PyObject *environ, PyObject *key, int64_t us)
     int result;
     if (us <= 0)
         return 0;
-    for (; us; us /= 10)
+    for (; us > UINT32_MAX; us /= 10)
         *--at = (char)('0' + us % 10);
+    for (uint32_t rest = (uint32_t)us; rest; rest /= 10) /* the short division is the faster one */
+        *--at = (char)('0' + rest % 10);
     value = PyUnicode_DecodeLatin1(at, digits + sizeof digits - at, NULL);
     result = value ? PyDict_SetItem(environ, key, value) : -1;
     Py_XDECREF(value);
@@ -308,8 +345,14 @@ static int put_request(wpy_call *call, PyObject *environ)
 
 int wpy_environ_put(wpy_interp *interp, PyObject *environ, const char *key, PyObject *value)
 {
-    PyObject *name = value ? key_object(interp, key, strlen(key)) : NULL;
-    int result = name ? PyDict_SetItem(environ, name, value) : -1;
+    size_t len = strlen(key);
+    PyObject *name = NULL;
+    int result;
+    WPY_GIL_MUTEX_LOCK(&interp->keys_mutex);
+    if (value)
+        name = key_of(find_known(interp, key, len), key, len);
+    WPY_GIL_MUTEX_UNLOCK(&interp->keys_mutex);
+    result = name ? PyDict_SetItem(environ, name, value) : -1;
     Py_XDECREF(name);
     Py_XDECREF(value);
     return result;

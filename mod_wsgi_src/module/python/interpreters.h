@@ -28,6 +28,11 @@ typedef struct wpy_meter wpy_meter;       /* recorder.c */
 
 enum wpy_stream { WPY_ERRORS, WPY_STDOUT, WPY_STDERR, WPY_STREAMS };
 
+/* What requests brought under a name, as Python objects. */
+typedef struct wpy_known {
+    PyObject *key, *value; /* the value of the last request that had a short one; NULL: none yet */
+} wpy_known;
+
 /* The names that are looked up while a request runs, interned. */
 typedef struct wpy_names {
     PyObject *input, *request_start, *queue_start, *daemon_start, *script_start, *application_start;
@@ -53,7 +58,7 @@ typedef struct wpy_interp {
     wpy_gil_mutex calls_mutex;
     PyTypeObject *reader_type, *random_type, *raw_file_type; /* io.BufferedReader, BufferedRandom, FileIO */
     wpy_names names;
-    PyObject *keys[WPY_KEYS]; /* environ keys seen before */
+    wpy_known keys[WPY_KEYS]; /* environ keys seen before */
     wpy_gil_mutex keys_mutex;
 } wpy_interp;
 

@@ -348,6 +348,8 @@ void wpy_setup_clear(wpy_interp *interp)
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++)
         Py_CLEAR(*list[i]);
-    for (i = 0; i < WPY_KEYS; i++)
-        Py_CLEAR(interp->keys[i]);
+    for (i = 0; i < WPY_KEYS; i++) {
+        Py_CLEAR(interp->keys[i].key);
+        Py_CLEAR(interp->keys[i].value);
+    }
 }

@@ -118,34 +118,6 @@ int wio_head_open(const void *payload, uint32_t len, wio_request *request, const
 
 /* --- pairs ------------------------------------------------------------------------------------------------------- */
 
-int wio_pair_put(wio_buf *buf, uint16_t flags, const char *key, size_t key_len, const char *value, size_t value_len)
-{
-    if (key_len > UINT16_MAX || value_len > INT32_MAX) {
-        errno = EMSGSIZE;
-        return -1;
-    }
-    if (wio_buf_reserve(buf, PAIR_HEADER + key_len + value_len + 2) < 0)
-        return -1;
-
-    uint8_t *at = buf->data + buf->len;
-    const struct {
-        uint16_t key_len, flags;
-        uint32_t value_len;
-    } header = {(uint16_t)key_len, flags, (uint32_t)value_len};
-
-    memcpy(at, &header, PAIR_HEADER);
-    at += PAIR_HEADER;
-    if (key_len)
-        memcpy(at, key, key_len);
-    at[key_len] = 0;
-    at += key_len + 1;
-    if (value_len)
-        memcpy(at, value, value_len);
-    at[value_len] = 0;
-    buf->len += PAIR_HEADER + key_len + value_len + 2;
-    return 0;
-}
-
 int wio_pair_next(wio_cursor *cursor, wio_pair *pair)
 {
     size_t left = (size_t)(cursor->end - cursor->at);
