@@ -15,7 +15,7 @@ TAKES_OPTIONS = {
 }
 OPERATIONS = {
     "status": "Say whether a server runs and what its daemons do; exit code 3: it does not run.",
-    "reload": "Let new processes load the application and take over; one that does not load changes nothing.",
+    "reload": "Let new processes load the application and take over when they have.",
     "wait": "Wait until a server that was started serves; exit code 1: it does not.",
     "stop": "Stop a server and wait until it and its daemons are gone.",
     "logs": "Print the end of a log.",

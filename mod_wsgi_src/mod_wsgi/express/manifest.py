@@ -38,6 +38,7 @@ def describe(model: Model) -> dict[str, Any]:
             "application": model.application_daemons,
             "services": [service.group for service in model.services],
         },
+        "loads_changes": entry.kind == "script" and not model.disable_reloading,
         "pid_file": str(model.pid_file),
         "logs": model.logs,
         "url": model.url,

@@ -104,6 +104,12 @@ def listen_backlog(port: int) -> int:
     raise AssertionError(f"nobody listens on {port}")
 
 
+def is_stopped(pid: int) -> bool:
+    """Each thread stops when it is next to run; one could still take a connection."""
+    states = [task.joinpath("stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{pid}/task").iterdir()]
+    return set(states) == {"T"}
+
+
 def fill(path: Path) -> list[socket.socket]:
     """As many connections as the kernel queues for somebody who takes none."""
     made = []
@@ -136,6 +142,7 @@ def test_sizes(lab, express):
     door = until(lambda: list(express.root.glob("*.sock")), "its socket")[0]
     os.kill(pid, signal.SIGSTOP)
     try:
+        until(lambda: is_stopped(pid), "the stop of all its threads")
         queue = fill(door)
         assert len(queue) == 3 + 1, "the kernel lets one more in"
         assert one.get("/pid", PATIENCE).status == 503

@@ -9,11 +9,13 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from harness import processes
 from harness.load import Load
+from harness.server import STOP_TIMEOUT, wait_for_clients
 from harness.waiting import until
 
 ROOT = os.geteuid() == 0
@@ -85,6 +87,24 @@ def test_H8_a_broken_version_never_serves(express, script):
     until(lambda: not before & set(map(str, server.daemons(f"localhost:{express.port}"))), "the end of the old ones")
 
 
+def test_what_is_said_of_a_broken_version_that_serves(express, script):
+    """A script is loaded by the next request after its change, unless that was disabled; a module is not."""
+    server = serve(express, script)
+    script.write_text("raise RuntimeError('broken at its start')\n")
+    done = operate(express, "reload")
+    assert done.returncode == 1
+    assert "does not load, but without --disable-reloading the next request loads a changed script" in done.stderr
+    assert server.fetch().status == 500
+    server.stop()
+    words = ["--application-type", "module", "--working-directory", express.apps, "--processes", 2]
+    server = serve(express, "package.web", *words)
+    before = server.fetch().body
+    (express.apps / "package" / "web.py").write_text("raise RuntimeError('broken at its start')\n")
+    done = operate(express, "reload")
+    assert (done.returncode, "the old one serves on" in done.stderr) == (1, True)
+    assert {server.fetch().body for _ in range(5)} == {before}
+
+
 def test_what_is_not_python_changes_nothing(express, script):
     server = serve(express, script, STEADY)
     before = server.fetch().get("X-Pid")
@@ -138,6 +158,26 @@ def test_status_stop_and_logs(express, script):
     assert state(express)["running"] is False
     done = operate(express, "reload")
     assert (done.returncode, "no server runs" in done.stderr) == (1, True)
+
+
+STOP_SECONDS = 0.5  # what an idle server takes at most
+TRIES = 8  # on a machine that does something else; one must be in time
+
+
+def test_an_idle_server_stops_at_once(express, script):
+    """With all its daemons."""
+    times = []
+    while len(times) < TRIES and min(times, default=STOP_SECONDS + 1) > STOP_SECONDS:
+        server = serve(express, script, "--processes", 2, "--server-status")
+        server.fetch()
+        wait_for_clients(express.port)
+        everything = [found.pid for found in processes.of_server(express.root, express.mark)]
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(STOP_TIMEOUT) == 0
+        until(lambda pids=everything: not any(map(processes.alive, pids)), "the end of all")
+        times.append(time.monotonic() - begin)
+    assert min(times) <= STOP_SECONDS, times
 
 
 def test_wait_is_back_when_the_application_is_loaded(express, script):
