@@ -191,6 +191,27 @@ def test_G6_the_user_cannot_be_changed(httpd: Make, shim: Path, fault: str) -> N
     assert int(server.get("/app/pid").get("Retry-After") or 0) >= 1
 
 
+@as_root
+@pytest.mark.parametrize(
+    ("call", "option", "said"),
+    [
+        ("initgroups", "", "cannot take the supplementary groups"),
+        ("setgroups", "supplementary-groups=nogroup", "cannot take the supplementary groups"),
+        ("setgid", "", r"cannot become group \d+ \(group=\)"),
+        ("chroot", "chroot={root}", r"cannot change the root directory \(chroot=\)"),
+        ("setenv", "", "cannot set the environment"),
+        ("setpriority", "cpu-priority=7", "cannot set cpu-priority=7"),
+        ("setrlimit", "open-files-limit=100", "cannot set open-files-limit=100"),
+    ],
+)
+def test_G6_a_daemon_that_cannot_take_its_place(httpd: Make, shim: Path, call: str, option: str, said: str) -> None:
+    """The log names group and step, and no application runs."""
+    server = httpd(DEATHS.format(options=f"threads=2 connect-timeout=1 user=nobody {option}"), start=False)
+    server.start(faulty(server, shim, refused=call))
+    server.wait_log(f"daemon group 'd': {said}: Operation not permitted")
+    assert server.get("/app/pid").status == 503
+
+
 @pytest.mark.parametrize("fault", ["fork", "thread"])
 def test_G6_no_process_and_no_thread_can_be_had(httpd: Make, shim: Path, fault: str) -> None:
     """Told, tried again with pauses, and mended by itself."""

@@ -4,6 +4,7 @@
  *
  *   FAULT_CLOCK    a file of 8 bytes, a number of seconds: the wall clock is ahead by that; it may change at any time
  *   FAULT_SETUID   "fails": setuid refuses; "lies": it says that it worked
+ *   FAULT_REFUSED  the name of a call that is not permitted, as a daemon makes it to take its place
  *   FAULT_SHARED   shared memory cannot be had
  *   FAULT_FORK     while this file exists, fork fails
  *   FAULT_THREAD   while this file exists, no thread can be made
@@ -14,11 +15,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -99,6 +102,26 @@ int setuid(uid_t uid)
     errno = EAGAIN;
     return -1;
 }
+
+/* Each is its own function: who calls is told by the return address. */
+#define REFUSABLE(result, name, parameters, arguments)                                                                 \
+    result name parameters                                                                                             \
+    {                                                                                                                  \
+        const char *refused = OURS ? getenv("FAULT_REFUSED") : NULL;                                                   \
+                                                                                                                       \
+        if (!refused || strcmp(refused, #name))                                                                        \
+            return REAL(name) arguments;                                                                               \
+        errno = EPERM;                                                                                                 \
+        return -1;                                                                                                     \
+    }
+
+REFUSABLE(int, initgroups, (const char *user, gid_t group), (user, group))
+REFUSABLE(int, setgroups, (size_t count, const gid_t *groups), (count, groups))
+REFUSABLE(int, setgid, (gid_t gid), (gid))
+REFUSABLE(int, chroot, (const char *path), (path))
+REFUSABLE(int, setenv, (const char *name, const char *value, int replace), (name, value, replace))
+REFUSABLE(int, setpriority, (__priority_which_t which, id_t who, int priority), (which, who, priority))
+REFUSABLE(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limits), (resource, limits))
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
