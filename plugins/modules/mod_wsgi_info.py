@@ -101,6 +101,10 @@ wheels:
     - Empty while there is no httpd yet whose key could be told.
   returned: always
   type: dict
+platform_key:
+  description: The key of the module's wheel. Empty while there is no httpd yet whose key could be told.
+  returned: always
+  type: str
 complete:
   description: Whether nothing is missing to run and every wheel is there.
   returned: always
@@ -305,6 +309,7 @@ def main() -> None:
         apxs=apxs,
         missing=lacking,
         wheels=wheels,
+        platform_key=wheels["module"]["key"] if wheels else "",
         complete=bool(wheels) and not lacking["run"] and all(wheel["path"] for wheel in wheels.values()),
         uid=os.geteuid(),
         processors=os.cpu_count() or 1,
