@@ -36,7 +36,9 @@ def server(mode: str, module_path: Path) -> Iterator[Httpd]:
         aliases = "".join(
             f'WSGIScriptAlias /{n} "{{apps}}/{n}.py"\n' for n in ("responses", "inputs", "unkind", "files")
         )
-        server.configure(GROUPS[mode] + aliases + "WSGIChunkedRequest On\n" + protocols.http2() + tls)
+        server.configure(
+            GROUPS[mode] + aliases + "WSGIChunkedRequest On\nLogLevel http2:debug\n" + protocols.http2() + tls
+        )
         server.start()
         yield server
     finally:
@@ -209,14 +211,24 @@ def test_C10_trailers(server: Httpd) -> None:
 
 
 def test_C4_a_stream_that_is_reset_during_its_upload(server: Httpd) -> None:
+    """The next request of the same connection is served. mod_http2 has no reason to end it for one reset; should it do
+    so once, the log has why, and a client may begin anew."""
+    ended = []
     for _ in range(10):  # more than there are threads
         with Connection2(server.port) as connection:
             number = connection.request("/inputs/read", "POST", end=False)
             connection.body(number, b"x" * 1000, end=False)
             connection.h2.reset_stream(number)
             connection.flush()
-            # Not over this connection: mod_http2 may end it with the reset.
-            assert fetch2(server.port, "/responses/hello").body == b"Hello World!"
+            try:
+                stream = connection.response(connection.request("/responses/hello"))
+            except (OSError, h2.exceptions.ProtocolError):
+                stream = connection.streams[max(connection.streams)]
+            if stream.body != b"Hello World!":
+                assert connection.closed, stream
+                ended.append((stream, connection.goodbye))
+                assert fetch2(server.port, "/responses/hello").body == b"Hello World!"
+    assert len(ended) <= 1, ended
 
 
 def test_D3_a_body_shorter_than_its_length(server: Httpd) -> None:

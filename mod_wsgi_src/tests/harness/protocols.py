@@ -81,6 +81,7 @@ class Connection2:
         self.acknowledge = window is None  # give back what has been received
         self.streams: dict[int, Stream] = {}
         self.closed = False
+        self.goodbye: h2.events.ConnectionTerminated | None = None  # a GOAWAY
         if window is not None:
             self.h2.local_settings = h2.settings.Settings(
                 client=True, initial_values={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}
@@ -141,7 +142,7 @@ class Connection2:
             elif isinstance(event, h2.events.StreamReset):
                 stream.reset = int(event.error_code)
             elif isinstance(event, h2.events.ConnectionTerminated):
-                self.closed = True
+                self.closed, self.goodbye = True, event
         self.flush()
 
     def response(self, number: int) -> Stream:
