@@ -44,17 +44,21 @@ def module() -> Iterator[Path]:
         yield Path(subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout.strip())
 
 
+def order(name: str) -> tuple[str, int]:
+    return name[0], int(name[1:])
+
+
 def main() -> int:
     for path in sorted(HERE.glob("goals_*.py")):
         importlib.import_module(path.stem)
-    GOALS.sort(key=lambda goal: int(goal.id[1:]))  # rows of one goal stay in their order
+    GOALS.sort(key=lambda goal: order(goal.id))  # rows of one goal stay in their order
 
     parser = argparse.ArgumentParser(prog="./run reliability", description=__doc__)
     parser.add_argument("goals", nargs="*", metavar="GOAL", help="only these, R1 for example (default: all)")
     options = parser.parse_args()
     known = {goal.id for goal in GOALS}
     if unknown := [name for name in options.goals if name not in known]:
-        parser.error(f"unknown goal {unknown[0]}; there are {', '.join(sorted(known, key=lambda id: int(id[1:])))}")
+        parser.error(f"unknown goal {unknown[0]}; there are {', '.join(sorted(known, key=order))}")
 
     results: list[Result] = []
     with module() as path:
