@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .. import installed_version, toolkit_version
 from .. import server as package
 from ..server import bundle
 from . import doctor, install, model, operations, plan, preflight, replay, server, settings
@@ -32,6 +34,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
+
+    def parse_known_args(self, *arguments: Any, **more: Any) -> Any:
+        found, unknown = super().parse_known_args(*arguments, **more)
+        if unknown:
+            name = unknown[0].lstrip("-").partition("=")[0]
+            among = (spelled.lstrip("-") for spelled in self._option_string_actions)
+            of = self.prog.rpartition(f"{PROGRAM} ")[2]
+            raise UsageError(f"{unknown[0]}: no such option of {of}{settings.did_you_mean(name, among)}")
+        return found, unknown
 
 
 def _help(option: Option) -> str:
@@ -99,8 +110,9 @@ def _add_operation(parser: argparse.ArgumentParser, name: str) -> None:
 
 def make_parser() -> Parser:
     parser = Parser(prog=PROGRAM)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {installed_version() or toolkit_version}")
     parser.format_help = overview  # type: ignore[method-assign]
-    commands = parser.add_subparsers(dest="command", metavar="command", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=Parser)
     for name, text in TAKES_OPTIONS.items():
         made = commands.add_parser(
             name,
@@ -131,14 +143,14 @@ def make_parser() -> Parser:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = make_parser()
-    found, unknown = parser.parse_known_args([os.path.expandvars(word) for word in arguments])
-    if not found.command:
+    if not arguments:
         raise UsageError(f"no command; give one of {', '.join(COMMANDS)}, or --help")
-    if unknown:
-        name = unknown[0].lstrip("-").partition("=")[0]
-        raise UsageError(f"{unknown[0]}: no such option of {found.command}{settings.did_you_mean(name)}")
-    return found
+    if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        close = [name for name in COMMANDS if name.startswith(arguments[0])]
+        close = close or difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"give one of {', '.join(COMMANDS)}"
+        raise UsageError(f"{arguments[0]!r}: no such command; {hint}")
+    return make_parser().parse_args([os.path.expandvars(word) for word in arguments])
 
 
 def _httpd(values: settings.Settings | None, repair: bool = True) -> Httpd:

@@ -47,5 +47,5 @@ def overview() -> str:
     lines = [f"usage: {PROGRAM} COMMAND [options]", "", "An Apache httpd of its own for one WSGI application."]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:<16} {text}" for name, text in commands.items())]
-    lines += ["", f"{PROGRAM} COMMAND --help tells the options of a command.", ""]
+    lines += ["", f"{PROGRAM} COMMAND --help tells the options of a command, {PROGRAM} --version the version.", ""]
     return "\n".join(lines)

@@ -92,7 +92,8 @@ def status(instance: Instance, as_json: bool) -> int:
         for name, seats in found["groups"].items():
             for seat in seats:
                 words = [f"{daemon['pid']} {daemon['state']}" for daemon in seat["daemons"]] or ["none"]
-                failed = f" (died {seat['failures']} times at its start)" if seat["failures"] else ""
+                who = "its successor" if seat["daemons"] else "it"
+                failed = f" ({who} died {seat['failures']} time(s) at its start)" if seat["failures"] else ""
                 print(f"  {name}: {', '.join(words)}{failed}")
     return 0 if found["running"] else NOT_RUNNING
 
@@ -207,7 +208,7 @@ def _who_serves(instance: Instance) -> str:
 def logs(instance: Instance, name: str, lines: int, follow: bool) -> int:
     known = instance.facts.get("logs", {})
     if name not in known:
-        raise UsageError(f"logs: there is no log {name!r}; choose one of {', '.join(known) or 'none'}")
+        raise UsageError(f"there is no log {name!r}; choose one of {', '.join(known) or 'none'}")
     if not known[name]:
         raise ExpressError(f"the log {name!r} goes to the terminal of the server; give --log-directory at its start")
     path = _newest(Path(known[name]))

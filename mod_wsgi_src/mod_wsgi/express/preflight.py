@@ -155,8 +155,7 @@ def _check_port(model: Model, option: str, port: int) -> None:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                probe.bind(address)
-                probe.listen(1)
+                probe.bind(address)  # and no more: a socket that listens would take a connection meant for the server
             except OSError as error:
                 _explain_bind(model, f"--{option}: {port}", error, bool(host))
 

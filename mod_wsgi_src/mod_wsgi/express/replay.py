@@ -65,12 +65,12 @@ def records(paths: list[str]) -> list[Record]:
     for path in map(Path, paths):
         found = sorted(path.glob(f"*{MARK}")) if path.is_dir() else [path.with_suffix(MARK)]
         if not found or not found[0].is_file():
-            raise UsageError(f"replay: {str(path)!r} has no records; give the recorder's directory or a file in it")
+            raise UsageError(f"{str(path)!r} has no records; give the recorder's directory or a file in it")
         names += found
     try:
         return [Record(name.with_suffix(""), json.loads(name.read_text(encoding="utf-8"))) for name in names]
     except (OSError, ValueError) as error:
-        raise ExpressError(f"replay: a record cannot be read ({error})") from None
+        raise ExpressError(f"a record cannot be read ({error})") from None
 
 
 def _send(record: Record, url: str) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -87,7 +87,7 @@ def _send(record: Record, url: str) -> tuple[str, list[tuple[str, str]], bytes]:
         answer = connection.getresponse()
         return f"{answer.status} {answer.reason}".strip(), answer.getheaders(), answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise ExpressError(f"replay: no response from {url} ({error}); start the server, or see --url") from None
+        raise ExpressError(f"no response from {url} ({error}); start the server, or see --url") from None
     finally:
         connection.close()
 

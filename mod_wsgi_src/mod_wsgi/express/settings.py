@@ -7,7 +7,7 @@ import difflib
 import importlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ class Settings:
             raise AttributeError(key) from None
 
 
-def did_you_mean(name: str) -> str:
-    close = difflib.get_close_matches(name, [*BY_NAME, *ALIASES, *DROPPED, *REFUSED], n=1)
+def did_you_mean(name: str, among: Iterable[str] = (*BY_NAME, *ALIASES, *DROPPED, *REFUSED)) -> str:
+    close = difflib.get_close_matches(name, list(among), n=1)
     return f"; did you mean --{close[0]}?" if close else ""
 
 

@@ -142,6 +142,21 @@ def test_port_in_use(express):
     assert not express.root.exists()
 
 
+def test_the_look_at_a_port_takes_no_connections(express):
+    """Clients and tests that wait for the server would be cut off by a socket that listens for a moment."""
+    code = (
+        "import socket, sys\n"
+        "from types import SimpleNamespace\n"
+        "from mod_wsgi.express import preflight\n"
+        "def listen(*_): sys.exit('it listens')\n"
+        "socket.socket.listen = listen\n"
+        "settings = SimpleNamespace(host=None)\n"
+        f"preflight.check_ports(SimpleNamespace(port={express.port}, https_port=None, settings=settings))\n"
+    )
+    done = subprocess.run([express.venv / "bin" / "python", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_foreign_address(express):
     done = express.run("start-server", *express.options(express.apps / "hello.wsgi", "--host", "192.0.2.1"))
     assert done.returncode == 1

@@ -305,6 +305,23 @@ def test_one_spelling_of_an_option_is_enough(express):
 def test_an_unknown_option_gets_a_suggestion(express):
     assert "did you mean --threads?" in express.refused("--thraeds", 3)
     assert "no such option" in express.refused("--zzzzzz")
+    done = express.run("status", "--timeout", 3)  # of other commands
+    assert (done.returncode, done.stderr) == (2, "mod_wsgi-express status: --timeout: no such option of status\n")
+    done = express.run("stop", "--gracefull")
+    assert "no such option of stop; did you mean --graceful?" in done.stderr
+
+
+def test_an_unknown_command_gets_a_suggestion(express):
+    for word, expected in (("start", "did you mean start-server?"), ("zzzz", "give one of start-server, setup-server")):
+        done = express.run(word)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"'{word}': no such command; {expected}" in done.stderr
+
+
+def test_version(express):
+    done = express.run("--version")
+    assert done.returncode == 0
+    assert re.fullmatch(r"mod_wsgi-express \d+\.\d+\.\d+\+toolkit\.[\w.]+\n", done.stdout)
 
 
 def test_unique_abbreviations_are_accepted(express):

@@ -72,6 +72,16 @@ def test_R20_a_secret_stays_with_those_who_need_it(express, server):
 
 
 @pytest.mark.skipif(not ROOT, reason="needs a start as root")
+def test_R20_no_process_of_the_application_leaves_its_memory(server):
+    """One that has changed its user and may not be dumped belongs to root in /proc: it writes no core file, and its own
+    user can read neither its memory nor its environment."""
+    user = pwd.getpwnam(server_account()[0]).pw_uid
+    theirs = [pid for pid in pids(server) if f"\nUid:\t{user}\t" in Path(f"/proc/{pid}/status").read_text()]
+    assert len(theirs) >= 3  # httpd's, the application's and the service's
+    assert {os.stat(f"/proc/{pid}/mem").st_uid for pid in theirs} == {0}
+
+
+@pytest.mark.skipif(not ROOT, reason="needs a start as root")
 def test_R21_files_belong_to_the_right_user(express, server):
     user = pwd.getpwnam(server_account()[0])
     findings = []

@@ -41,7 +41,6 @@ def _is_unused(port: int) -> bool:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
                 probe.bind((address, port))
-                probe.listen(1)
             except OSError as error:
                 if family == socket.AF_INET or error.errno != errno.EADDRNOTAVAIL:
                     return False
