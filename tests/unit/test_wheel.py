@@ -17,6 +17,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 echo compiling core.c
+echo "PATH=$PATH" >>{calls}.path
 printf half >"$out/thing-1-py3-none-any.whl"
 while [ -e {hold} ]; do sleep 0.05; done
 printf whole >"$out/thing-1-py3-none-any.whl"
@@ -37,16 +38,16 @@ def build(tmp_path: Path, run_module):
             script.write_text(PIP.format(calls=self.calls, hold=self.hold, code=code))
             script.chmod(0o755)
 
-        def step(self, wait: int = 20, check: bool = False):
+        def step(self, wait: int = 20, check: bool = False, **more):
             return run_module(
                 mod_wsgi_wheel,
                 check=check,
                 pattern="thing-1-*.whl",
                 source="thing==1",
                 pip=str(tmp_path / "pip"),
-                wheelhouse=str(self.wheelhouse),
                 work_dir=str(self.work),
                 wait=wait,
+                **{"wheelhouse": str(self.wheelhouse), **more},
             )
 
         def times_called(self) -> int:
@@ -113,3 +114,18 @@ def test_check_mode_builds_nothing(build):
 def test_others_cannot_enter_the_work_directory(build):
     build.step()
     assert oct(build.work.stat().st_mode & 0o777) == "0o700"
+
+
+def test_a_result_for_one_platform_key_is_none_for_another(build, tmp_path):
+    build.hold.touch()
+    build.step(wait=1)
+    build.hold.unlink()
+    other = build.step(wheelhouse=str(tmp_path / "other"))
+    assert other["path"].startswith(str(tmp_path / "other"))
+    assert build.step()["finished"] is True
+    assert build.times_called() == 2
+
+
+def test_directories_of_tools_come_before_path(build, tmp_path):
+    build.step(path=["/usr/gnu/bin", "/opt/tools"])
+    assert (tmp_path / "calls.path").read_text().startswith("PATH=/usr/gnu/bin:/opt/tools:")
