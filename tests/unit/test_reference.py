@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def test_a_changed_description_is_noticed_and_written(copy):
     row = "| `mod_wsgi_venv_python` | path | required | Python that `makes\\|it`, see `other`. |"
     assert row in (copy / "docs" / "reference" / "roles.md").read_text()
     assert pages(copy, "--check").returncode == 0
+
+
+def test_every_filter_is_documented(checkout):
+    """In a file of its own, as ansible-doc wants it."""
+    names = set()
+    for path in (checkout / "plugins" / "filter").glob("*.py"):
+        module = importlib.import_module(f"ansible_collections.modwsgi.toolkit.plugins.filter.{path.stem}")
+        names |= set(module.FilterModule().filters())
+    assert names == {path.stem for path in (checkout / "plugins" / "filter").glob("*.yml")}
 
 
 def test_every_documented_plugin_has_its_place(checkout):
