@@ -9,8 +9,6 @@
 #include "hook.h"
 #include "request.h"
 
-#define HEAD_SIZE 4096
-
 /* host or host:port, the port only when it is not the usual one. It is that of ServerName or of the listening
  * socket, never that of the Host header: else a client could have a new interpreter made with every request. */
 static const char *with_port(request_rec *r, const char *host)
@@ -137,9 +135,7 @@ static int put_variables(request_rec *r, const wap_target *target, const wap_scr
     wap_target own = *target;
     own.process_group = own.root = "";
     own.application_group = script->application_group;
-    *scratch = (wap_request){.r = r};
-    wio_buf_init(&scratch->head, apr_palloc(r->pool, HEAD_SIZE), HEAD_SIZE);
-    scratch->head.len = WIO_HEAD_ROOM;
+    wap_request_init(scratch, r);
     return wap_put_variables(scratch, &own);
 }
 

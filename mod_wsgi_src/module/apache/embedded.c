@@ -195,12 +195,16 @@ static int channel_head(wpy_channel *channel, const void *bytes, size_t len)
     return self->result == OK ? 0 : -1;
 }
 
-static int channel_body(wpy_channel *channel, const struct iovec *blocks, int count, int flush)
+static int channel_body(wpy_channel *channel, const struct iovec *blocks, int count, wpy_when when)
 {
-    embedded_channel *self = of(channel);
-    for (int i = 0; i < count; i++)
-        if (wap_reply_body(&self->reply, blocks[i].iov_base, blocks[i].iov_len, flush && i + 1 == count) < 0)
+    wap_reply *reply = &of(channel)->reply;
+    for (int i = 0; i < count; i++) {
+        const void *bytes = blocks[i].iov_base;
+        size_t len = blocks[i].iov_len;
+        if (when == WPY_LAST ? wap_reply_body_kept(reply, bytes, len) < 0
+                             : wap_reply_body(reply, bytes, len, when == WPY_NOW && i + 1 == count) < 0)
             return -1;
+    }
     return 0;
 }
 

@@ -207,6 +207,13 @@ int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int with
     return with_flush ? flush(reply) : 0;
 }
 
+int wap_reply_body_kept(wap_reply *reply, const void *bytes, apr_size_t len)
+{
+    if (reply->client_gone || wap_reply_is_dropped(reply) || len == 0)
+        return reply->client_gone ? -1 : 0;
+    return queue(reply, apr_bucket_transient_create(bytes, len, reply->bb->bucket_alloc), (apr_off_t)len, 0);
+}
+
 int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int with_flush)
 {
     apr_bucket_alloc_t *alloc = reply->bb->bucket_alloc;

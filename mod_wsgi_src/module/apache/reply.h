@@ -36,6 +36,8 @@ int wap_reply_head(wap_reply *reply, const wio_head *head);
 /* Queues body bytes, which are only good until the call returns: small ones are copied and wait, large ones pass
  * down the filters at once. flush: all goes down with a FLUSH bucket. 0, -1 client gone. */
 int wap_reply_body(wap_reply *reply, const void *bytes, apr_size_t len, int flush);
+/* Queues body bytes that stay good until wap_reply_end() or wap_reply_abort() returns. 0, -1 client gone. */
+int wap_reply_body_kept(wap_reply *reply, const void *bytes, apr_size_t len);
 /* Queues `len` bytes at `bytes` somewhere in `memory` from malloc, which the brigade frees, also on failure. */
 int wap_reply_body_owned(wap_reply *reply, void *memory, const void *bytes, apr_size_t len, int flush);
 /* Hands what is queued down the filters, without a flush. 0, -1 client gone. */

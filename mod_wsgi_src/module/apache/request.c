@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "request.h"
 
+#include <stddef.h>
+
 #include "apr_strings.h"
 #include "http_core.h"
 #include "http_protocol.h"
 #include "http_request.h"
 
 #include "forwarded.h"
-
-/* Room for the head of an ordinary request; a larger one moves to the heap. */
-#define HEAD_SIZE 4096
 
 wap_note *wap_request_note(request_rec *r)
 {
@@ -165,6 +164,14 @@ static apr_time_t script_mtime(request_rec *r, const wap_target *target)
     return apr_stat(&info, target->handler_script, APR_FINFO_MTIME, r->pool) == APR_SUCCESS ? info.mtime : 0;
 }
 
+void wap_request_init(wap_request *request, request_rec *r)
+{
+    memset(request, 0, offsetof(wap_request, memory));
+    request->r = r;
+    wio_buf_init(&request->head, request->memory, sizeof request->memory);
+    request->head.len = WIO_HEAD_ROOM;
+}
+
 int wap_request_prepare(request_rec *r, wap_request *request)
 {
     const wap_settings *settings = wap_request_settings(r);
@@ -172,7 +179,7 @@ int wap_request_prepare(request_rec *r, wap_request *request)
     wap_target target = {.settings = settings, .handler_script = ""};
     int status = OK;
 
-    memset(request, 0, sizeof *request);
+    wap_request_init(request, r);
     if (!r->handler)
         return DECLINED;
     const wap_note *note = wap_request_note(r);
@@ -205,13 +212,10 @@ int wap_request_prepare(request_rec *r, wap_request *request)
     if ((status = choose_process(r, &target, &request->group)) != OK || (status = check_root(r, &target)) != OK)
         return status;
 
-    request->r = r;
     request->script = *target.handler_script ? target.handler_script : r->filename;
     request->fields.script_mtime_us = script_mtime(r, &target);
     request->fields.request_start_us = r->request_time;
     request->fields.vhost = wap_vhost_index(r->server);
-    wio_buf_init(&request->head, apr_palloc(r->pool, HEAD_SIZE), HEAD_SIZE);
-    request->head.len = WIO_HEAD_ROOM;
     if (wap_put_variables(request, &target) < 0) {
         ap_log_rerror(APLOG_MARK, APLOG_CRIT, 0, r, MWS(4091) "no memory for the variables of a request");
         return HTTP_INTERNAL_SERVER_ERROR;

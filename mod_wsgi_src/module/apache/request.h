@@ -19,9 +19,11 @@ typedef struct wap_request {
     wio_buf head;           /* WIO_HEAD_ROOM free bytes, then the variables; the handler frees it */
     const char *script;     /* the file whose modification time is in fields.script_mtime_us */
     wio_request fields; /* vars_len, fixed_len, content_length, script_mtime_us, request_start_us, vhost, flags set */
+    /* Where `head` begins: enough for an ordinary request. On the handler's stack, which is warm, and not in a pool. */
+    uint8_t memory[4096];
 } wap_request;
 
-/* Decides whether and how this request is ours and builds its variables in memory of r->pool. OK; DECLINED; or the HTTP
+/* Decides whether and how this request is ours and builds its variables. OK; DECLINED; or the HTTP
  * status to answer (404 no script, 403 directory, 411 chunked not allowed, 500 unknown group), its cause logged.
  * `request` is usable for wio_buf_free(&request->head) in every case. */
 int wap_request_prepare(request_rec *r, wap_request *request);
@@ -78,6 +80,9 @@ const char *wap_expand_script_group(request_rec *r, const char *name);
 
 /* Whether script-user= and script-group= let the group run the script. OK, or 403, its cause logged. */
 int wap_check_script_owner(request_rec *r, const wap_group *group, const char *script);
+
+/* An empty request, its head ready for variables. */
+void wap_request_init(wap_request *request, request_rec *r);
 
 /* Appends all variables to request->head and sets vars_len and fixed_len. 0, or -1 when there is no memory. */
 int wap_put_variables(wap_request *request, const wap_target *target);

@@ -219,7 +219,7 @@ static int copy_body(wdm_exchange *x, const struct iovec *blocks, int count, siz
     return 0;
 }
 
-static int channel_body(wpy_channel *channel, const struct iovec *blocks, int count, int flush_now)
+static int channel_body(wpy_channel *channel, const struct iovec *blocks, int count, wpy_when when)
 {
     wdm_exchange *x = exchange_of(channel);
     size_t total = 0;
@@ -235,7 +235,7 @@ static int channel_body(wpy_channel *channel, const struct iovec *blocks, int co
     } else if (send_large(x, blocks, count, total) < 0) {
         return -1;
     }
-    return flush_now ? flush(x) : 0;
+    return when == WPY_NOW ? flush(x) : 0;
 }
 
 static int channel_file(wpy_channel *channel, int fd, off_t offset, off_t length)

@@ -36,6 +36,13 @@ enum wpy_level {
     WPY_LOG_DEBUG = 7
 };
 
+/* When body bytes are to go out. */
+typedef enum wpy_when {
+    WPY_LATER,
+    WPY_NOW, /* PEP 3333: a yielded block is not held back */
+    WPY_LAST /* nothing but finish() follows, and the bytes stay good until then: they need no copy */
+} wpy_when;
+
 struct wpy_channel {
     /* Request body, beyond what came inline. >0 bytes put into buf; 0 the body's end; -1 it is lost, errno says why
      * (ECONNRESET client gone, ETIMEDOUT, EFBIG larger than LimitRequestBody). First call sends 100 Continue if due. */
@@ -43,8 +50,8 @@ struct wpy_channel {
     /* An encoded response head (transport/frame.h). The bytes are only good until the call returns. 0, or -1 client
      * gone. */
     int (*head)(wpy_channel *channel, const void *head, size_t len);
-    /* Body bytes, good until the call returns. flush: they go out now (PEP 3333: a yielded block is not held back). */
-    int (*body)(wpy_channel *channel, const struct iovec *blocks, int count, int flush);
+    /* Body bytes, good until the call returns unless WPY_LAST says more. */
+    int (*body)(wpy_channel *channel, const struct iovec *blocks, int count, wpy_when when);
     /* A part of an open file. The channel duplicates what it keeps: fd stays the caller's. */
     int (*file)(wpy_channel *channel, int fd, off_t offset, off_t length);
     /* Exactly once, last. status: for WPY_NO_RESPONSE. reason: wio_abort_code for WPY_TRUNCATED. */

@@ -83,7 +83,7 @@ static int send_tuple(wpy_call *call, PyObject *items)
             blocks[used].iov_len = wpy_send_admit(call, (size_t)PyBytes_GET_SIZE(item));
             used += blocks[used].iov_len != 0;
         }
-        gone = wpy_send(call, blocks, used, 0);
+        gone = wpy_send(call, blocks, used, WPY_LATER);
     }
     wpy_measure_resume(call, state);
     wpy_call_give(call);
@@ -169,7 +169,7 @@ static int send_file(wpy_call *call, int fd, off_t offset, off_t length)
     state = PyEval_SaveThread();
     length = (off_t)wpy_send_admit(call, (size_t)length);
     since_us = wpy_measure_now(call);
-    if (!wpy_send(call, NULL, 0, 0) && length && call->channel->file(call->channel, fd, offset, length))
+    if (!wpy_send(call, NULL, 0, WPY_LATER) && length && call->channel->file(call->channel, fd, offset, length))
         call->client_gone = 1;
     wpy_measure_write(call, since_us);
     wpy_measure_resume(call, state);
@@ -338,7 +338,7 @@ static void conclude(wpy_call *call, int64_t started_us)
             finish(call, WPY_NO_RESPONSE, call->failure, 0, started_us);
         return;
     }
-    if (wpy_send(call, &block, call->small_len ? 1 : 0, 0)) {
+    if (wpy_send(call, &block, call->small_len ? 1 : 0, WPY_LAST)) {
         finish(call, WPY_TRUNCATED, 0, WIO_ABORT_INTERNAL, started_us);
         return;
     }

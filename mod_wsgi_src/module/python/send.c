@@ -35,7 +35,7 @@ int wpy_send_declare(wpy_call *call, int64_t length)
     return 0;
 }
 
-int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush)
+int wpy_send(wpy_call *call, const struct iovec *blocks, int count, wpy_when when)
 {
     if (wpy_runtime_forked())
         call->client_gone = 1;
@@ -49,7 +49,7 @@ int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush)
     }
     if (!call->client_gone && count) {
         int64_t since_us = wpy_measure_now(call);
-        if (call->channel->body(call->channel, blocks, count, flush))
+        if (call->channel->body(call->channel, blocks, count, when))
             call->client_gone = 1;
         wpy_measure_write(call, since_us);
     }
@@ -66,7 +66,7 @@ int wpy_send_block(wpy_call *call, PyObject *bytes)
     block.iov_len = wpy_send_admit(call, (size_t)PyBytes_GET_SIZE(bytes));
     if (block.iov_len || !call->head_sent) {
         state = PyEval_SaveThread();
-        result = wpy_send(call, &block, block.iov_len ? 1 : 0, 1);
+        result = wpy_send(call, &block, block.iov_len ? 1 : 0, WPY_NOW);
         wpy_measure_resume(call, state);
     } else if (call->client_gone) {
         result = -1;

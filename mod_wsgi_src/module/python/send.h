@@ -15,7 +15,7 @@ int wpy_send_declare(wpy_call *call, int64_t length);
 
 /* Sends the head when it is due, then admitted blocks. GIL not held, the turn taken (or nobody else left). 0; -1 the
  * client is gone, then and in every later call. */
-int wpy_send(wpy_call *call, const struct iovec *blocks, int count, int flush);
+int wpy_send(wpy_call *call, const struct iovec *blocks, int count, wpy_when when);
 
 /* One block of a streamed body: takes the turn, drops the GIL, sends with flush. GIL held. 0; -1 with an exception
  * (OSError when the client is gone). */

@@ -108,13 +108,13 @@ static int stub_head(wpy_channel *channel, const void *bytes, size_t len)
     return sent(x);
 }
 
-static int stub_body(wpy_channel *channel, const struct iovec *blocks, int count, int flush)
+static int stub_body(wpy_channel *channel, const struct iovec *blocks, int count, wpy_when when)
 {
     exchange *x = enter(channel);
     int i, failed = sent(x);
     x->misuse += !x->heads || count < 1;
     x->bodies++;
-    x->flushes += flush;
+    x->flushes += when == WPY_NOW;
     x->most_blocks = count > x->most_blocks ? count : x->most_blocks;
     for (i = 0; i < count && !failed; i++) {
         x->misuse += !blocks[i].iov_len;
