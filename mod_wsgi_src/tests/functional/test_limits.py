@@ -113,8 +113,8 @@ def test_B12_open_files_limit(httpd: Make) -> None:
     ("bomb", "reason"), [("forks", "Resource temporarily unavailable"), ("starts", "can't start new")]
 )
 def test_B12_process_limit(httpd: Make, bomb: str, reason: str) -> None:
-    """Processes and threads of the group's user count, so a user of its own is part of it."""
-    server = two_groups(httpd, "user=games group=games process-limit=40")
+    """Processes and threads of the group's user count, so a user that no other test has is part of it."""
+    server = two_groups(httpd, "user=uucp group=uucp process-limit=40")
     before = tell(server, "/limited/pid")
     told = tell(server, f"/limited/{bomb}/60")
     assert int(told.split()[0]) < 40
