@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which lines of the module the tests run: builds it with counters, runs the functional suite and the C unit tests, and
-prints a table of the files.
+"""Which lines and branches of the module the tests run: builds it with counters, runs the functional suite and the C
+unit tests, and prints a table of the files.
 
-`coverage.py [--least PERCENT] [--lines] [PYTEST ARGUMENTS]`: --lines lists the lines that nothing ran. Exit code 1 when
-a test fails or fewer lines than --least were run."""
+`coverage.py [--least PERCENT] [--least-branches PERCENT] [--lines] [PYTEST ARGUMENTS]`: --lines lists the lines that
+nothing ran. Exit code 1 when a test fails or fewer lines or branches than that were run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,7 +36,22 @@ sources = [*sorted((root / "module").glob("*/*.c")), flush]
 compiler.Compiler(find_httpd.find("system", None), find_python.find()).build(sources, work, work / "mod_wsgi.so")
 """
 
-Lines = dict[int, bool]  # line with code: whether anything ran it
+
+@dataclass
+class File:
+    lines: dict[int, bool] = field(default_factory=dict)  # line with code: whether anything ran it
+    branches: dict[int, list[bool]] = field(default_factory=dict)  # its ways on: whether anything took them
+
+    def add(self, number: int, ran: bool, ways: list[bool]) -> None:
+        self.lines[number] = self.lines.get(number, False) or ran
+        known = self.branches.setdefault(number, ways)
+        if len(known) == len(ways):  # another optimisation may see others
+            self.branches[number] = [a or b for a, b in zip(known, ways)]
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Lines, those run, branches, those taken."""
+        ways = [way for line in self.branches.values() for way in line]
+        return len(self.lines), sum(self.lines.values()), len(ways), sum(ways)
 
 
 def build(work: Path) -> Path:
@@ -64,30 +80,31 @@ def run_units(work: Path) -> bool:
 def run_suite(module: Path, arguments: list[str]) -> bool:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     env = {**os.environ, "MOD_WSGI_MODULE": str(module)}
-    return subprocess.run([*command, *(arguments or [str(HERE.parent / "functional")])], env=env).returncode == 0
+    return (
+        subprocess.run(
+            [*command, *(arguments or ["-n", "2", "--dist", "loadfile", str(HERE.parent / "functional")])], env=env
+        ).returncode
+        == 0
+    )
 
 
-def read(work: Path) -> dict[Path, Lines]:
-    """What gcov says of all counters below `work`, joined: a line was run when any build of it was."""
-    found: dict[Path, Lines] = {}
+def read(work: Path) -> dict[Path, File]:
+    """What gcov says of all counters below `work`, joined: a line was run when any build of it was. The module's own go
+    first, so that theirs are the branches."""
+    found: dict[Path, File] = {}
     for counters in work.rglob("*.gcda"):
         if counters.stat().st_size == 0:
-            continue
-        command = ["gcov", "--json-format", "--stdout", str(counters)]
-        said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=counters.parent)
+            counters.unlink()
+    for notes in sorted(work.rglob("*.gcno"), key=lambda path: (path.parent != work / "module", path)):
+        command = ["gcov", "--json-format", "--branch-probabilities", "--stdout", str(notes)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=notes.parent)
         for report in map(json.loads, filter(None, said.stdout.splitlines())):
             for file in report["files"]:
                 path = Path(report["current_working_directory"], file["file"]).resolve()
                 if path.is_relative_to(MODULE) and path.suffix == ".c":
-                    lines = found.setdefault(path, {})
                     for line in file["lines"]:
-                        lines[line["line_number"]] = lines.get(line["line_number"], False) or line["count"] > 0
-    # A file none of whose lines ran has notes, but no counters.
-    for notes in work.glob("*.gcno"):
-        floor, _, stem = notes.stem.partition("-")
-        path = MODULE / floor / f"{stem}.c"
-        if path.is_file():
-            found.setdefault(path, {})
+                        ways = [branch["count"] > 0 for branch in line["branches"]]
+                        found.setdefault(path, File()).add(line["line_number"], line["count"] > 0, ways)
     return found
 
 
@@ -101,24 +118,33 @@ def ranges(numbers: Iterable[int]) -> str:
     return " ".join(str(a) if a == b else f"{a}-{b}" for a, b in text)
 
 
-def table(found: dict[Path, Lines], show_lines: bool) -> float:
-    """Prints it; the percentage of all."""
-    total = ran = 0
-    print(f"\n{'file':<34}{'lines':>7}{'run':>7}{'%':>8}")
-    for path, lines in sorted(found.items()):
-        count, hit = len(lines), sum(lines.values())
-        total, ran = total + count, ran + hit
-        print(f"{path.relative_to(MODULE)!s:<34}{count:>7}{hit:>7}{100 * hit / count if count else 0:>8.1f}")
-        if show_lines and hit < count:
-            print(f"    not run: {ranges(number for number, was_run in lines.items() if not was_run)}")
-    share = 100 * ran / total if total else 0.0
-    print(f"{'all':<34}{total:>7}{ran:>7}{share:>8.1f}")
-    return share
+def percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 100.0
+
+
+def table(found: dict[Path, File], show_lines: bool) -> tuple[float, float]:
+    """Prints it; the percentages of all lines and branches."""
+    total = [0, 0, 0, 0]
+    print(f"\n{'file':<34}{'lines':>7}{'run':>7}{'%':>8}{'branches':>10}{'taken':>7}{'%':>8}")
+    for path, file in sorted(found.items()):
+        counts = file.counts()
+        total = [a + b for a, b in zip(total, counts)]
+        print(row(str(path.relative_to(MODULE)), *counts))
+        if show_lines and counts[1] < counts[0]:
+            print(f"    not run: {ranges(number for number, was_run in file.lines.items() if not was_run)}")
+    print(row("all", *total))
+    return percent(total[1], total[0]), percent(total[3], total[2])
+
+
+def row(name: str, lines: int, ran: int, branches: int, taken: int) -> str:
+    shares = percent(ran, lines), percent(taken, branches)
+    return f"{name:<34}{lines:>7}{ran:>7}{shares[0]:>8.1f}{branches:>10}{taken:>7}{shares[1]:>8.1f}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--least", type=float, default=90.0)
+    parser.add_argument("--least-branches", type=float, default=80.0)
     parser.add_argument("--lines", action="store_true")
     options, arguments = parser.parse_known_args()
     work = Path(tempfile.mkdtemp(prefix="wsgi-lines-"))
@@ -126,12 +152,13 @@ def main() -> int:
     try:
         module = build(work / "module")
         passed = run_units(work) & run_suite(module, arguments)
-        share = table(read(work), options.lines)
+        lines, branches = table(read(work), options.lines)
     finally:
         shutil.rmtree(work)
-    if share < options.least:
-        print(f"fewer than {options.least:g} % of the lines were run")
-    return 0 if passed and share >= options.least else 1
+    enough = lines >= options.least and branches >= options.least_branches
+    if not enough:
+        print(f"fewer than {options.least:g} % of the lines or {options.least_branches:g} % of the branches were run")
+    return 0 if passed and enough else 1
 
 
 if __name__ == "__main__":
