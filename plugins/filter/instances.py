@@ -56,6 +56,7 @@ class FilterModule:
             "normalise_instances": normalise_instances,
             "service": services.describe,
             "service_definition": service_definition,
+            "unit": services.unit,
             "status_table": status.table,
             "target_hosts": target_hosts,
             "unknown_variables": instances.unknown_variables,

@@ -158,6 +158,25 @@ class Server:
             raise ServerError("it ended before it could be told to reload")
         os.kill(pid, signal.SIGUSR1)
 
+    def reload(self, python: str) -> None:
+        """New processes load the application and take over; when it does not load, the old ones serve on."""
+        done = subprocess.run(
+            [python, "-m", "mod_wsgi.express", "reload", "--server-root", self.root],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=clean_environment(),
+            cwd="/",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerError(" ".join((done.stderr or done.stdout).split()))
+
+    def signal(self, pids: list[int], number: int) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(pid, number)
+
     # -- for a service manager
 
     def is_enabled(self) -> bool | None:
@@ -169,9 +188,3 @@ class Server:
 
     def define(self) -> None:
         """Tell the service manager that the file of the service was written or removed."""
-
-
-def signal_all(pids: list[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
-            os.kill(pid, number)

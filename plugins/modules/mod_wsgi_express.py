@@ -44,15 +44,20 @@ options:
     type: dict
     default: {}
   env_file:
-    description: File for O(env_content), readable by its owner only. Name it as C(envvars-script) in O(options).
+    description:
+      - File for O(env_content), readable by its owner only.
+      - Name it as C(envvars-script) in O(options), or in the service.
     type: path
   env_content:
-    description: Shell text that sets the environment of the server.
+    description:
+      - Text that sets the environment of the server, one C(NAME='value') after the other.
+      - Each with C(export) for a shell; systemd reads it without, with C(EnvironmentFile=).
     type: str
   release:
     description:
       - Anything that changes when the code of the application does.
-      - A new value replaces daemons and services one by one.
+      - With a new value new processes load the application, and each takes the place of an old one when it is ready.
+      - When it does not load, the old ones serve on and this module fails.
     type: str
     default: ""
   service:
@@ -63,7 +68,7 @@ options:
       manager:
         description: The service manager. V(none) lets the server run by itself in the background.
         type: str
-        choices: [none, smf, systemd]
+        choices: [none, smf, systemd, systemd_user]
         default: none
       name:
         description: What the manager calls the service.
@@ -123,7 +128,7 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description: >-
-    What was done or would be done. V(none), V(usr1) (daemons and services are replaced one by one),
+    What was done or would be done. V(none), V(usr1) (new processes load the application and take over),
     V(term) (services are replaced), V(graceful) (httpd reads its configuration again), V(stop_start), V(stop),
     V(remove).
   returned: always
@@ -158,23 +163,25 @@ import signal
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import Files, State, read, remove, write
-from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import Server, ServerError, port_error, signal_all
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import Server, ServerError, port_error
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.smf import SmfServer
-from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer, SystemdUserServer
 
-SERVERS = {"none": Server, "smf": SmfServer, "systemd": SystemdServer}
+SERVERS = {"none": Server, "smf": SmfServer, "systemd": SystemdServer, "systemd_user": SystemdUserServer}
 NONE = "none"
 TERM = "term"
 USR1 = "usr1"
 GRACEFUL = "graceful"
 STOP_START = "stop_start"
 STRENGTH = [NONE, TERM, USR1, GRACEFUL, STOP_START]
-EXPORT = re.compile(r"^export ([A-Za-z_][A-Za-z0-9_]*)=(.*?)(?=^export |\Z)", re.MULTILINE | re.DOTALL)
+# A line of the environment file; a value in quotes may have several. systemd takes the same without the word.
+VARIABLE = r"^(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
+ASSIGNMENT = re.compile(VARIABLE + r"((?:'[^']*'|\"[^\"]*\"|[^'\"\n])*)$", re.MULTILINE)
 
 
 def changed_names(before: bytes, after: bytes) -> list[str]:
     """Names of variables whose value differs. Values are not for showing."""
-    old, new = (dict(EXPORT.findall(text.decode(errors="replace"))) for text in (before, after))
+    old, new = (dict(ASSIGNMENT.findall(text.decode(errors="replace"))) for text in (before, after))
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
@@ -303,19 +310,17 @@ class Instance:
         self.state.put(pending=NONE, **done)
 
     def act(self, plan: dict) -> None:
-        action, daemons = plan["action"], plan["daemons"]
-        services = {name: pids for name, pids in daemons.items() if name.startswith("service:")}
+        action = plan["action"]
         if action == STOP_START:
             self.server.define()
             self.server.restart()
         elif action == GRACEFUL:
             self.server.graceful()
         elif action == USR1:
-            for name, pids in daemons.items():
-                signal_all(pids, signal.SIGTERM if name in services else signal.SIGUSR1)
+            self.server.reload(self.params["python"])
         elif action == TERM:
             for name in plan["services"]:
-                signal_all(services.get(f"service:{name}", []), signal.SIGTERM)
+                self.server.signal(plan["daemons"].get(f"service:{name}", []), signal.SIGTERM)
 
     def _back(self, backup: Files) -> str:
         backup.restore()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import services
+
 TIMEOUTS = ("request", "queue", "connect", "socket", "startup", "graceful", "shutdown", "deadlock", "inactivity")
 
 
@@ -19,7 +21,7 @@ def _identity(instance: dict[str, Any], is_system: bool) -> dict[str, Any]:
     return found
 
 
-def options(instance: dict[str, Any], paths: dict[str, Any], is_system: bool) -> dict[str, Any]:
+def options(instance: dict[str, Any], paths: dict[str, Any], is_system: bool, manager: str = "none") -> dict[str, Any]:
     """Only what is set: everything else keeps the default of mod_wsgi-express."""
     logs = instance["logs"]
     found: dict[str, Any] = {
@@ -41,13 +43,15 @@ def options(instance: dict[str, Any], paths: dict[str, Any], is_system: bool) ->
         "reload-on-changes": instance["reload"] == "on_change",
         # A switch of releases changes the script: only the action that follows may bring it to the daemons.
         "disable-reloading": bool(instance["release"]) and instance["reload"] == "never",
-        "envvars-script": paths["env_file"],
+        "envvars-script": None if manager == "systemd" else paths["env_file"],  # systemd reads it itself
+        "runtime-directory": services.runtime_directory(instance, manager, is_system),
         "server-root": paths["server_root"],
         "log-directory": logs["dir"],
         "log-level": logs["level"],
         "access-log": logs["access"],
-        "rotate-logs": logs["rotate_mb"] is not None,
-        "max-log-size": logs["rotate_mb"],
+        "rotate-logs": logs["rotate"] is not None,
+        "max-log-size": (logs["rotate"] or {}).get("size_mb"),
+        "keep-logs": (logs["rotate"] or {}).get("keep"),
         "service-script": [[each["name"], each["script"]] for each in instance["services"]],
         "service-log": [[each["name"], each["log"]] for each in instance["services"]],
     }

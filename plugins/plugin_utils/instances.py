@@ -43,6 +43,7 @@ class Layout:
     user: str
     group: str
     base: str  # where a relative source starts
+    service_manager: str = "none"
 
     @property
     def is_system(self) -> bool:
@@ -77,6 +78,8 @@ def _friendly(message: str) -> str:
 
 def _validated(instance: Instance, options: Spec) -> tuple[Instance, list[str]]:
     """The instance with defaults and types of the argument spec, and what is wrong with it."""
+    if instance.get("state") == "absent":  # its name says all that there is to know
+        instance = {"app": "", "app_type": "module", "name": instance.get("name"), "state": "absent"}
     result = ArgumentSpecValidator(options).validate(instance)
     secrets = result._no_log_values  # pylint: disable=protected-access
     errors = [_friendly(str(remove_values(message, secrets))) for message in result.error_messages]
@@ -108,6 +111,8 @@ def _value_errors(instance: Instance, layout: Layout) -> list[str]:
     names = [service["name"] for service in instance["services"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         errors.append(f"services: two are named '{name}'. Give one of them another name")
+    if instance["credentials"] and layout.service_manager != "systemd":
+        errors.append(f"credentials: only systemd hands them out, and the service manager is {layout.service_manager}")
     if instance["reload"] != "never" and layout.is_system:
         errors.append("reload: on_change is for development and refused in system scope. Remove it")
     if not layout.is_system:
@@ -242,7 +247,7 @@ def _between_errors(instances: list[Instance]) -> list[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         errors.append(f"mod_wsgi_instances: two are named '{name}'. Give each its own name")
     by_port: dict[int, list[str]] = {}
-    for instance in instances:
+    for instance in (instance for instance in instances if instance["state"] != "absent"):
         by_port.setdefault(instance["spec"]["port"], []).append(instance["name"])
     for port, wanted_by in by_port.items():
         if len(set(wanted_by)) > 1:

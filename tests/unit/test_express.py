@@ -8,6 +8,7 @@ was told. The real ones are tested where they live, and together by the scenario
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import stat
 import sys
@@ -42,6 +43,7 @@ class FakeServer:
     broken = False
     enabled: bool | None = None  # as without a service manager
     told: list[str] = []
+    signals: list[tuple[tuple[int, ...], str]] = []
 
     def __init__(self, root: str, service: str) -> None:
         self.root, self.service = root, service
@@ -58,6 +60,14 @@ class FakeServer:
 
     def graceful(self) -> None:
         self.told.append("graceful")
+
+    def reload(self, python: str) -> None:
+        self.told.append("reload")
+        if type(self).broken:
+            raise ServerError("the new version does not load, the old one serves on")
+
+    def signal(self, pids: list[int], number: signal.Signals) -> None:
+        self.signals.append((tuple(pids), number.name))
 
     def stop(self) -> None:
         self.told.append("stop")
@@ -82,9 +92,8 @@ def world(tmp_path: Path, run_module, monkeypatch):
     python = tmp_path / "python"
     python.write_text(EXPRESS.format(python=sys.executable, here=str(tmp_path)))
     python.chmod(0o755)
-    server = type("Server", (FakeServer,), {"told": []})
+    server = type("Server", (FakeServer,), {"told": [], "signals": signals})
     monkeypatch.setattr(mod_wsgi_express, "SERVERS", {"none": server, "systemd": server})
-    monkeypatch.setattr(mod_wsgi_express, "signal_all", lambda pids, number: signals.append((tuple(pids), number.name)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
@@ -150,13 +159,26 @@ def test_second_run_touches_nothing(world):
     assert world.calls()[-1] == "plan"  # and no setup-server
 
 
-def test_new_code_replaces_daemons_and_services_without_a_restart(world):
+def test_new_code_is_loaded_without_a_restart(world):
     world.installed()
-    found = world.run(release="two")
-    assert (found["action"], found["would_interrupt"]) == ("usr1", False)
-    assert world.signals == [((11, 12), "SIGUSR1"), ((13,), "SIGTERM")]
+    foreseen = world.run(check=True, release="two")
     assert world.server.told == []
+    found = world.run(release="two")
+    assert (found["action"], found["would_interrupt"]) == (foreseen["action"], foreseen["would_interrupt"])
+    assert (found["action"], found["would_interrupt"]) == ("usr1", False)
+    assert world.server.told == ["reload"]
     assert world.run(release="two")["changed"] is False
+
+
+def test_new_code_that_does_not_load_is_tried_again(world):
+    world.installed()
+    world.server.broken = True
+    found = world.run(release="two")
+    assert found.failed
+    assert "instance 'shop': the new version does not load, the old one serves on" in found["msg"]
+    world.server.broken = False
+    assert world.run(release="one")["action"] == "usr1"  # the old code again: whatever is half way must go
+    assert world.run(release="one")["changed"] is False
 
 
 def test_only_a_service(world):

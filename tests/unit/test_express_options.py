@@ -35,7 +35,7 @@ EVERYTHING = {
     "url_aliases": [{"url": "/s", "path": "/srv/s"}],
     "python_path": ["/srv/lib"],
     "services": [{"name": "m", "script": "/m.py", "log": "mail.log", "user": "mail", "group": "mail"}],
-    "logs": {"rotate_mb": 5},
+    "logs": {"rotate": {"size_mb": 5, "keep": 3}},
     "timeouts": dict.fromkeys(express.TIMEOUTS, 7),
     "options": {"keep_alive_timeout": 0},
 }
@@ -63,7 +63,7 @@ def test_a_lot(options):
     assert found["service-log"] == [["m", "mail.log"]]
     assert found["service-user"] == [["m", "mail"]]
     assert found["url-alias"] == [["/s", "/srv/s"]]
-    assert (found["rotate-logs"], found["max-log-size"]) == (True, 5)
+    assert (found["rotate-logs"], found["max-log-size"], found["keep-logs"]) == (True, 5, 3)
     assert all(found[f"{name}-timeout"] == 7 for name in express.TIMEOUTS)
     assert found["keep-alive-timeout"] == 0
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def test_the_least_that_one_can_write(options):
     spec = found["spec"]
     assert (spec["port"], spec["threads"], spec["user"], spec["group"]) == (8000, 5, "web", "webs")
     assert spec["working_directory"] == "/srv/shop"
-    assert spec["logs"] == {"dir": "/var/log/m/shop", "level": "warn", "access": True, "rotate_mb": None}
+    assert spec["logs"] == {"dir": "/var/log/m/shop", "level": "warn", "access": True, "rotate": None}
     assert spec["health"]["status"] == [200]
     assert spec["processes"] is None
 
@@ -193,6 +194,24 @@ def test_two_on_one_port_and_two_of_one_name(options):
 
 def test_every_error_at_once(options):
     assert len(errors(options, {"name": "a", "app": "/a.py", "prot": 1}, "not a dictionary")) == 2
+
+
+def test_an_absent_instance_needs_its_name_alone(options):
+    shop = {"name": "shop", "app": "/srv/shop/wsgi.py"}
+    found, wrong = instances.normalise(
+        [shop, {"name": "old", "state": "absent", "source": "/gone"}], options, {}, SYSTEM
+    )
+    assert wrong == []  # though both would have the same port
+    assert (found[1]["state"], found[1]["paths"]["server_root"]) == ("absent", "/opt/m/instances/old")
+    assert "two are named 'shop'" in errors(options, shop, {"name": "shop", "state": "absent"})[0]
+    assert "name" in errors(options, {"state": "absent"})[0]
+
+
+def test_credentials_need_systemd(options):
+    given = {"name": "shop", "app": "/srv/wsgi.py", "credentials": [{"name": "key", "path": "/etc/key"}]}
+    assert "only systemd hands them out, and the service manager is none" in errors(options, given)[0]
+    layout = dataclasses.replace(SYSTEM, service_manager="systemd")
+    assert done(options, given, layout)["spec"]["credentials"][0]["encrypted"] is False
 
 
 def test_no_list_at_all(options):

@@ -22,6 +22,7 @@ class File:
     text: str
     mode: int
     once: bool = False  # belongs to the user once it exists
+    reader: int | None = None  # a group that may read it
 
     def current(self) -> str | None:
         """The text on disk; None when there is none."""
@@ -32,17 +33,24 @@ class File:
         except OSError as error:
             raise ExpressError(f"{self.path}: cannot be read ({error.strerror}); correct its owner or mode") from None
 
+    def _wanted(self, current: str | None) -> str:
+        """What the user may have written stays; what an earlier configuration wrote in its place does not."""
+        theirs = self.once and current is not None and not current.startswith(scripts.WRITTEN)
+        return current if theirs and current is not None else self.text
+
     @property
     def state(self) -> str:
         """create | change | mode | same"""
         current = self.current()
         if current is None:
             return "create"
-        if self.once:
-            return "same"
-        if current != self.text:
+        if current != self._wanted(current):
             return "change"
-        return "same" if self.path.stat().st_mode & 0o7777 == self.mode else "mode"
+        if self.once and self.reader is None:
+            return "same"
+        info = self.path.stat()
+        fits = info.st_mode & 0o7777 == self.mode and self.reader in (None, info.st_gid)
+        return "same" if fits else "mode"
 
     def diff(self) -> str:
         old, new = (self.current() or "").splitlines(True), self.text.splitlines(True)
@@ -51,10 +59,13 @@ class File:
 
     def write(self) -> None:
         """Whole or not at all: beside it, then by rename."""
+        text = self._wanted(self.current())
         handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         try:
             with open(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
-                stream.write(self.text)
+                stream.write(text)
+                if self.reader is not None:
+                    os.fchown(stream.fileno(), -1, self.reader)
                 os.fchmod(stream.fileno(), self.mode)
             os.replace(name, self.path)
         except BaseException:
@@ -68,13 +79,15 @@ def _mime_types() -> str:
 
 
 def render(model: Model) -> list[File]:
-    """Every file of the server root. Those that may hold secrets are the owner's alone."""
+    """Every file of the server root. Those that may hold secrets are for the owner, and for who starts httpd."""
     root = model.server_root
+    reader = model.reader.gid if model.reader else None
+    secret = 0o600 if reader is None else 0o640
     found = [
-        File(model.conf, httpd_conf(model), 0o600),
+        File(model.conf, httpd_conf(model), secret, reader=reader),
         File(root / "apachectl", scripts.apachectl(model), 0o755),
-        File(model.envvars, scripts.envvars(model), 0o600, once=not model.envvars_script),
-        File(root / manifest.NAME, manifest.text(model), 0o600),
+        File(model.envvars, scripts.envvars(model), secret, once=not model.envvars_script, reader=reader),
+        File(root / manifest.NAME, manifest.text(model), secret, reader=reader),
     ]
     if model.entry.kind != "static":
         found.append(File(model.handler, scripts.handler_wsgi(model), 0o644))
@@ -97,7 +110,9 @@ def directories(model: Model) -> list[tuple[Path, int]]:
     found = [(model.server_root, root_mode)]
     if model.root_document == model.server_root / "htdocs":
         found.append((model.root_document, root_mode))
-    if model.socket_directory != model.settings.socket_prefix:
+    if model.settings.runtime_directory and not model.reader:  # the reader's own is made by who starts it
+        found.append((model.runtime_directory, 0o700))
+    if not (model.settings.socket_prefix or model.settings.runtime_directory):
         found.append((model.socket_directory, root_mode))
     if model.settings.log_directory:
         found.append((model.log_directory, 0o750))
@@ -107,7 +122,8 @@ def directories(model: Model) -> list[tuple[Path, int]]:
 def write(model: Model) -> list[File]:
     """Brings the server root to what the model says; returns the files that differed. Other files are not touched."""
     places.check_trusted("server-root", model.server_root)
-    places.check_trusted("server-root", model.socket_directory)
+    if not model.reader:
+        places.check_trusted("server-root", model.socket_directory)
     for directory, mode in directories(model):
         places.make_directory(directory, mode)
     places.check_trusted("server-root", model.server_root)

@@ -40,6 +40,7 @@ def describe(model: Model) -> dict[str, Any]:
         },
         "loads_changes": entry.kind == "script" and not model.disable_reloading,
         "pid_file": str(model.pid_file),
+        "runtime_directory": str(model.runtime_directory),
         "logs": model.logs,
         "url": model.url,
     }

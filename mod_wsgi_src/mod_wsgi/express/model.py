@@ -188,7 +188,16 @@ class Model:
 
     @property
     def pid_file(self) -> Path:
-        return self.settings.pid_file or self.server_root / "httpd.pid"
+        return self.settings.pid_file or self.runtime_directory / "httpd.pid"
+
+    @property
+    def runtime_directory(self) -> Path:
+        return self.settings.runtime_directory or self.server_root
+
+    @property
+    def reader(self) -> Account | None:
+        """Who starts httpd when that is not the user who sets it up."""
+        return self.account if self.settings.runtime_directory else None
 
     @property
     def log_directory(self) -> Path:
@@ -206,7 +215,8 @@ class Model:
 
     @property
     def socket_directory(self) -> Path:
-        return self.settings.socket_prefix or places.socket_directory(self.server_root)
+        given = self.settings.socket_prefix or self.settings.runtime_directory
+        return given or places.socket_directory(self.server_root)
 
     @property
     def mime_types(self) -> Path:

@@ -29,6 +29,10 @@ class Instance:
     facts: dict[str, Any]
 
     @property
+    def runtime(self) -> Path:
+        return Path(self.facts.get("runtime_directory", self.root))
+
+    @property
     def pid(self) -> int | None:
         return processes.server_pid(Path(self.facts["pid_file"]), self.root / "httpd.conf")
 
@@ -62,7 +66,7 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 def describe(instance: Instance) -> dict[str, Any]:
     pid = instance.pid
-    groups = roster.read(instance.root, pid) if pid else {}
+    groups = roster.read(instance.runtime, pid) if pid else {}
     return {
         "running": pid is not None,
         "pid": pid,
@@ -112,10 +116,10 @@ def wait(instance: Instance, seconds: int) -> int:
     pid = instance.running()
     group, url = instance.facts["daemons"]["application"], urlsplit(instance.facts["url"])
     address = (url.hostname or "localhost", url.port or (443 if url.scheme == "https" else 80))
-    while not readiness.serves(instance.root, pid, group, address):
+    while not readiness.serves(instance.runtime, pid, group, address):
         if instance.pid != pid:
             raise ExpressError(f"the server (pid {pid}) ended; see {_error_log(instance)}")
-        seats = roster.read(instance.root, pid).get(group, [])
+        seats = roster.read(instance.runtime, pid).get(group, [])
         if any(seat.failures >= roster.BROKEN for seat in seats):
             raise ExpressError(f"the daemons of {group!r} die at their start; see {_error_log(instance)}")
         if time.monotonic() > end:
@@ -137,7 +141,7 @@ def stop(instance: Instance, seconds: int, graceful: bool) -> int:
     if pid is None:
         print("not running")
         return 0
-    seats = [seat for seats in roster.read(instance.root, pid).values() for seat in seats]
+    seats = [seat for seats in roster.read(instance.runtime, pid).values() for seat in seats]
     own = {pid, *processes.children(pid), *(daemon for seat in seats for daemon in seat.daemons)}
     os.kill(pid, signal.SIGWINCH if graceful else signal.SIGTERM)
     if not _wait(lambda: not own & processes.pids(), seconds):
@@ -164,13 +168,13 @@ def reload(instance: Instance, seconds: int) -> int:
         print("httpd reloads its processes")
         return 0
     end = time.monotonic() + seconds
-    seats = roster.read(instance.root, pid).get(group, [])
+    seats = roster.read(instance.runtime, pid).get(group, [])
     if not seats:
         raise ExpressError(f"group {group!r} has no daemons yet; see the command status")
     for numbers in ([0], list(range(1, len(seats)))):
         _replace(instance, pid, group, numbers, end)
     for service in instance.facts["daemons"]["services"]:
-        for seat in roster.read(instance.root, pid).get(service, []):
+        for seat in roster.read(instance.runtime, pid).get(service, []):
             for daemon in seat.serving:
                 os.kill(daemon, signal.SIGTERM)
     print(f"reloaded, {len(seats)} process(es) of {group}")
@@ -178,13 +182,13 @@ def reload(instance: Instance, seconds: int) -> int:
 
 
 def _replace(instance: Instance, server: int, group: str, numbers: list[int], end: float) -> None:
-    before = roster.read(instance.root, server).get(group, [])
+    before = roster.read(instance.runtime, server).get(group, [])
     old = {number: set(before[number].serving) for number in numbers}
     for pids in old.values():
         for pid in pids:
             os.kill(pid, signal.SIGUSR1)
     while True:
-        now = roster.read(instance.root, server).get(group, [])
+        now = roster.read(instance.runtime, server).get(group, [])
         if not now:
             raise ExpressError("the server ended or was restarted meanwhile; see its error log")
         if all(now[number].serving and not old[number] & set(now[number].serving) for number in numbers):

@@ -234,6 +234,8 @@ OPTIONS: tuple[Option, ...] = (
     _one(IDENTITY, "server-root", v.PATH, "DIRECTORY",
          "Where generated files go; default is a private directory for host and port."),
     _one(IDENTITY, "pid-file", v.PATH, "FILE", "Process id of the server; default is httpd.pid in the server root."),
+    _one(IDENTITY, "runtime-directory", v.PATH, "DIRECTORY",
+         "For pid, sockets, locks; with --user that user is to start httpd, not root.", since="toolkit"),
     _one(IDENTITY, "socket-prefix", v.DIRECTORY, "DIRECTORY",
          "Directory of the daemons' sockets; default is the server root.", daemon_only=True, since="6.1.1"),
     _many(IDENTITY, "python-path", "DIRECTORY", "Directory put in front of sys.path.", v.DIRECTORY),

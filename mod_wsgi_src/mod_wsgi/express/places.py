@@ -72,7 +72,7 @@ def check_trusted(option: str, directory: Path) -> None:
         raise ExpressError(f"--{option}: {str(directory)!r} cannot be used ({error.strerror}); give another") from None
     if not stat.S_ISDIR(info.st_mode):
         raise ExpressError(f"--{option}: {str(directory)!r} is not a directory; remove it or give another")
-    if info.st_uid != os.geteuid():
+    if info.st_uid not in (0, os.geteuid()):  # whom root cannot be trusted with, nobody can
         raise ExpressError(f"--{option}: {str(directory)!r} belongs to user #{info.st_uid}; give one of your own")
     if info.st_mode & 0o002 or (info.st_mode & 0o020 and os.geteuid() == 0):
         raise ExpressError(f"--{option}: {str(directory)!r} is writable by others; chmod go-w it or give another")

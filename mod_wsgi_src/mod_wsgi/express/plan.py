@@ -73,7 +73,7 @@ def decide(model: Model, rendered: list[File]) -> tuple[str, list[str], list[str
 
 def _daemons(model: Model, pid: int, groups: list[str]) -> dict[str, list[int]]:
     """As the server tells; by their titles while it does not."""
-    listed = roster.read(model.server_root, pid)
+    listed = roster.read(model.runtime_directory, pid)
     if not listed:
         return processes.daemons(pid, groups)
     return {group: sorted(daemon for seat in listed.get(group, []) for daemon in seat.serving) for group in groups}

@@ -219,8 +219,9 @@ def _scratch(server_root: Path) -> Path:
 def check_configuration(model: Model) -> None:
     """httpd itself reads the configuration, in a scratch directory: the live one stays untouched when it refuses."""
     scratch = _scratch(model.server_root)
-    # httpd wants the directory of its logs to be there; that of --log-directory may not be yet.
-    settings = model.settings if model.to_terminal else model.settings.without("log_directory")
+    # httpd wants its directories to be there; the logs' and the running server's may not be yet.
+    settings = model.settings.without("runtime_directory")
+    settings = settings if model.to_terminal else settings.without("log_directory")
     try:
         trial = dataclasses.replace(model, server_root=scratch, settings=settings)
         (scratch / "htdocs").mkdir()

@@ -31,10 +31,10 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def serves(server_root: Path, server: int, group: str, address: tuple[str, int]) -> bool:
+def serves(directory: Path, server: int, group: str, address: tuple[str, int]) -> bool:
     """Without daemons (embedded mode, static files): httpd takes connections."""
     if group:
-        groups = roster.read(server_root, server)
+        groups = roster.read(directory, server)
         return group in groups and roster.is_ready({group: groups[group]})
     try:
         socket.create_connection(address, timeout=1).close()
@@ -43,19 +43,19 @@ def serves(server_root: Path, server: int, group: str, address: tuple[str, int])
     return True
 
 
-def _watch(server_root: Path, server: int, group: str, address: tuple[str, int]) -> None:
+def _watch(directory: Path, server: int, group: str, address: tuple[str, int]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end and _lives(server):
-        if serves(server_root, server, group, address):
+        if serves(directory, server, group, address):
             _send(f"READY=1\nMAINPID={server}\nSTATUS=serving")
             return
         time.sleep(LOOK_SECONDS)
 
 
 def main(arguments: list[str]) -> None:
-    """Runs beside httpd: server root, group, address, port, and the process that is to become httpd."""
-    server_root, group, host, port, server = arguments
-    _watch(Path(server_root), int(server), group, (host, int(port)))
+    """Runs beside httpd: runtime directory, group, address, port, and the process that is to become httpd."""
+    directory, group, host, port, server = arguments
+    _watch(Path(directory), int(server), group, (host, int(port)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""daemons.json in the server root: the server's own list of its daemons and their states (WSGIDaemonList)."""
+"""daemons.json in the runtime directory: the server's own list of its daemons and their states (WSGIDaemonList)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Seat:
         return [pid for pid, state in self.daemons.items() if state in SERVES]
 
 
-def read(server_root: Path, server: int) -> dict[str, list[Seat]]:
+def read(directory: Path, server: int) -> dict[str, list[Seat]]:
     """Seats by group; empty while that server has written none."""
     try:
-        found: dict[str, Any] = json.loads((server_root / NAME).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((directory / NAME).read_text(encoding="utf-8"))
         if found["server"] != server:
             return {}
         return {

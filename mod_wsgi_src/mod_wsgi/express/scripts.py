@@ -140,7 +140,7 @@ def _start(model: Model) -> str:
 
 
 def _readiness(model: Model) -> list[str]:
-    words = [sys.executable, "-m", "mod_wsgi.express.readiness", str(model.server_root)]
+    words = [sys.executable, "-m", "mod_wsgi.express.readiness", str(model.runtime_directory)]
     return [*words, model.application_daemons, model.local_address, str(model.port)]
 
 

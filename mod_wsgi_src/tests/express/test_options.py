@@ -102,6 +102,7 @@ def cases(directory: Path) -> dict[str, list[str]]:
             "working-directory": "--working-directory {D}/package",
             "server-root": "--server-root {D}/other-root",
             "pid-file": "--pid-file {D}/other.pid",
+            "runtime-directory": "--runtime-directory {D}/other-run",
             "socket-prefix": "--socket-prefix {D}/package",
             "python-path": "--python-path {D} --python-path {D}/package",
             "reload-on-changes": "--reload-on-changes",

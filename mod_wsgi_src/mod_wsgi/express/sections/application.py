@@ -55,7 +55,7 @@ def python(model: Model) -> list[str]:
         return []
     lines = [directive("WSGIPythonHome", model.python_home), f"WSGIRestrictEmbedded {on_off(not model.embedded_mode)}"]
     if model.application_daemons or model.services:
-        lines.append(directive("WSGIDaemonList", model.server_root / roster.NAME))
+        lines.append(directive("WSGIDaemonList", model.runtime_directory / roster.NAME))
     if not model.embedded_mode:
         lines.append(directive("WSGISocketPrefix", model.socket_directory / "wsgi"))
     else:
@@ -119,7 +119,7 @@ def handlers(model: Model) -> list[str]:
         lines.append(directive("AddHandler", name, f".{extension.lstrip('.')}"))
     if model.with_cgi:
         lines.append("AddHandler cgi-script .cgi")
-        lines += only_if(model.mpm != "prefork", directive("ScriptSock", model.server_root / "cgisock"))
+        lines += only_if(model.mpm != "prefork", directive("ScriptSock", model.runtime_directory / "cgisock"))
     return lines
 
 

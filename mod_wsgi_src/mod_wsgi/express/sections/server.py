@@ -24,8 +24,8 @@ def definitions(model: Model) -> list[str]:
 def identity(model: Model) -> list[str]:
     lines = [
         directive("ServerRoot", model.server_root),
-        directive("DefaultRuntimeDir", model.server_root),
-        directive("Mutex", f"file:{model.server_root}", "default"),
+        directive("DefaultRuntimeDir", model.runtime_directory),
+        directive("Mutex", f"file:{model.runtime_directory}", "default"),
         directive("PidFile", model.pid_file),
         f"ServerName {model.canonical_name}:{model.port}",
         f"Listen {model.listen}",

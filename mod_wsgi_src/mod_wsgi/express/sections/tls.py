@@ -15,7 +15,7 @@ def server(model: Model) -> list[str]:
     # Client certificates for a part of a site only exist in TLS 1.2: browsers do not renegotiate in 1.3.
     versions = "+TLSv1.2" if model.ssl_verify_client else "+TLSv1.2 +TLSv1.3"
     return [
-        directive("SSLSessionCache", f"shmcb:{model.server_root}/ssl_cache(512000)"),
+        directive("SSLSessionCache", f"shmcb:{model.runtime_directory}/ssl_cache(512000)"),
         f"SSLProtocol -all {versions}",
         f"SSLCipherSuite {CIPHERS}",
         "SSLHonorCipherOrder On",
