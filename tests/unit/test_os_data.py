@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.facts.system.distribution import Distribution
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from jinja2 import Environment
 
 PARTS = {"venv", "libpython", "httpd", "headers", "compiler", "make", "openssl", "apxs"}
@@ -61,6 +63,25 @@ def test_every_key_and_every_part(system, data):
 
 
 KEYS = {"packages", "installer", "install", "nothing_to_do", "path"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_is_missing_becomes_names_of_packages(system, data, checkout):
+    """By the role's own expressions; a part that no package has is left out."""
+    loader, variables = DataLoader(), {}
+    for name in ("main", system):
+        path = checkout / f"roles/mod_wsgi_build/vars/{name}.yml"
+        variables.update(loader.load_from_file(str(path), trusted_as_template=True))
+    variables.update(
+        mod_wsgi_build_python="/usr/bin/python3.11",
+        __mod_wsgi_build_purposes=["run", "module"],
+        __mod_wsgi_build_place={
+            "python": {"version": [3, 11, 2]},
+            "missing": {"run": ["httpd"], "module": ["headers", "something else"]},
+        },
+    )
+    wanted = Templar(loader, variables).template(trust_as_template("{{ __mod_wsgi_build_wanted }}"))
+    assert wanted == list(dict.fromkeys(packages(data(system), "httpd") + packages(data(system), "headers")))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
