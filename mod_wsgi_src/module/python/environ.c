@@ -169,6 +169,16 @@ static PyObject *key_of(wpy_known *known, const char *key, size_t len)
     return known->key;
 }
 
+/* Credentials do not outlive their request. */
+static int is_credential(const wio_pair *pair)
+{
+    static const char *const keys[] = {"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PROXY_AUTHORIZATION"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!strcmp(keys[i], pair->key))
+            return 1;
+    return 0;
+}
+
 /* The str of a value: the one that the last request had, when it is the same: for most keys it is. Under the guard of
  * the keys; new reference. */
 static PyObject *value_of(wpy_known *known, const wio_pair *pair)
@@ -180,7 +190,7 @@ static PyObject *value_of(wpy_known *known, const wio_pair *pair)
         !memcmp(PyUnicode_1BYTE_DATA(value), pair->value, pair->value_len))
         return wpy_new_ref(value);
     value = PyUnicode_DecodeLatin1(pair->value, pair->value_len, NULL);
-    if (value && pair->value_len <= LONGEST_KNOWN)
+    if (value && pair->value_len <= LONGEST_KNOWN && !is_credential(pair))
         Py_XSETREF(known->value, wpy_new_ref(value));
     return value;
 }

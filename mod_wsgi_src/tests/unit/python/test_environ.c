@@ -66,6 +66,24 @@ static void each_request_has_its_own_environ(void)
     }
 }
 
+/* A browser says the same with each request, and its name is made once; a credential is gone with its request. */
+static void values_that_repeat(void)
+{
+    static const char *const wanted[] = {"", "HTTP_USER_AGENT"};
+    target to = {.callable = "same_values"};
+    for (int i = 0; i < 2; i++) {
+        exchange x;
+        begin(&x, &to);
+        add(&x, "HTTP_USER_AGENT", "browser");
+        add(&x, "HTTP_COOKIE", "session=secret");
+        add(&x, "HTTP_AUTHORIZATION", "Basic secret");
+        add(&x, "HTTP_PROXY_AUTHORIZATION", "Basic secret");
+        run(&x);
+        CHECK_ANSWER(&x, 200, wanted[i]);
+        end(&x);
+    }
+}
+
 /* More fixed parts than templates are kept: old ones give way, nothing is mixed up. */
 static void many_fixed_parts(void)
 {
@@ -388,6 +406,7 @@ static const tap_test tests[] = {
     TAP_TEST(environ_has_everything),
     TAP_TEST(paths_use_the_file_system_encoding),
     TAP_TEST(each_request_has_its_own_environ),
+    TAP_TEST(values_that_repeat),
     TAP_TEST(many_fixed_parts),
     TAP_TEST(many_header_names),
     TAP_TEST(input_methods),

@@ -17,12 +17,14 @@ static const char *const endless = "import time\n"
 static const char *const only_c = "def application(environ, start_response):\n"
                                   "    start_response('200 OK', [])\n"
                                   "    return environ['wsgi.input'] if environ['QUERY_STRING'] else [b'next']\n";
-static const char *const holds_gil = "import ctypes\n"
-                                     "nap = ctypes.PyDLL(None).usleep\n"
+/* For so long that a wait for the GIL falls into it, however busy the machine is; then there is time to be hit. */
+static const char *const holds_gil = "import ctypes, time\n"
+                                     "nap = ctypes.PyDLL(None).sleep\n"
                                      "def application(environ, start_response):\n"
                                      "    start_response('200 OK', [])\n"
-                                     "    for _ in range(50):\n"
-                                     "        nap(100000)\n"
+                                     "    nap(2)\n"
+                                     "    for _ in range(500):\n"
+                                     "        time.sleep(0.01)\n"
                                      "    return []\n";
 
 /* Two requests, one after the other, on a thread of their own. */
@@ -136,7 +138,7 @@ static void waits_for_the_gil_only_so_long(void)
     int given_up = 0;
     launch(&both, "", holds_gil, "holds_gil.wsgi", 0);
     pthread_create(&both.thread, NULL, run_both, &both);
-    for (int i = 0; i < 500 && !given_up && !atomic_load(&both.first_ended); i++) {
+    while (!given_up && !atomic_load(&both.first_ended)) {
         given_up = wpy_interrupt(&both.first.channel, 7, 20) == -1;
         if (!given_up)
             nap();

@@ -212,6 +212,15 @@ def show_environ(environ, start_response):
     return ["".join(f"{key}={environ[key]!r}\n" for key in keys).encode("utf-8", "surrogateescape")]
 
 
+def same_values(environ, start_response, earlier={}):
+    """Which of these values is the very object that the request before had."""
+    start_response("200 OK", [])
+    names = ["HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION"]
+    same = [name for name in names if environ[name] is earlier.get(name)]
+    earlier.update(environ)
+    return [" ".join(same).encode()]
+
+
 def own_dict(environ, start_response):
     """Each request has a dictionary of its own."""
     seen = environ.get("mine", "nothing")
