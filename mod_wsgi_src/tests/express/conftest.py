@@ -83,6 +83,13 @@ class Server:
             return True
 
         until(answers, f"a listener on port {self.port}:\n{self.text()}", 30)
+        until(self.takes_signals, f"an httpd that can be told to stop:\n{self.text()}", 30)
+
+    def takes_signals(self) -> bool:
+        """httpd listens before it handles SIGTERM, which until then would kill it in the middle of its start."""
+        conf = f"-f {self.root}/httpd.conf"
+        own = processes.of_server(self.root, self.mark)
+        return any(conf in found.title and processes.catches(found.pid, signal.SIGTERM) for found in own)
 
     def text(self) -> str:
         """All that the server said anywhere."""

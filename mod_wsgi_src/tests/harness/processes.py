@@ -60,6 +60,15 @@ def alive(pid: int) -> bool:
     return process is not None and process.state != "Z"
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether the process has a handler for that signal."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1)
+
+
 def tcp_states(port: int) -> list[str]:
     """States of the sockets that a server holds on that local port, as the kernel numbers them ("0A" listens)."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
