@@ -169,6 +169,14 @@ def _source_errors(instance: Instance, layout: Layout) -> list[str]:
     return errors
 
 
+def _number_errors(given: Instance) -> list[str]:
+    """A version that YAML took for a number has lost what it was: 1.10 is 1.1."""
+    version = (given.get("release") or {}).get("version")
+    if not isinstance(version, float):
+        return []
+    return [f"release.version {version}: put it in quotes, a number loses its zeros"]
+
+
 def _release_errors(release: dict[str, Any]) -> list[str]:
     errors = []
     if release["version"] is not None and not RELEASE.fullmatch(release["version"]):
@@ -268,9 +276,10 @@ def normalise(instances: object, options: Spec, defaults: Instance, layout: Layo
         if not isinstance(given, dict):
             errors.append(f"{where}: a dictionary is wanted, found {type(given).__name__}")
             continue
-        checked, wrong = _validated(merge(defaults, given), options)
+        merged = merge(defaults, given)
+        checked, wrong = _validated(merged, options)
         if not wrong:
-            wrong = _value_errors(checked, layout) + _source_errors(checked, layout)
+            wrong = _number_errors(merged) + _value_errors(checked, layout) + _source_errors(checked, layout)
         errors += [f"{where}: {text}" for text in wrong]
         if not wrong:
             done.append(_complete(checked, layout))

@@ -89,7 +89,7 @@ def test_a_relative_source_starts_at_the_inventory(options, source):
 
 def test_a_release_is_a_directory_or_an_archive_with_a_version(options, source):
     (source / "shop-1.5.tgz").write_text("")
-    given = {"src": str(source / "shop-1.5.tgz"), "version": 1.5}
+    given = {"src": str(source / "shop-1.5.tgz"), "version": "1.5"}
     release = done(options, {"name": "a", "release": given, "app": "app/wsgi.py"})["spec"]["release"]
     assert release["version"] == "1.5"
     assert (release["keep"], release["strip"]) == (3, 0)
@@ -153,6 +153,7 @@ def test_url(options, host, url):
         ({"release": {"src": "/nonexistent.tgz"}}, ["release.src: '/nonexistent.tgz'", "archive"]),
         ({"release": {"src": "/etc/passwd"}}, ["release.src: '/etc/passwd'", "archive"]),
         ({"release": {"src": "/tmp", "version": "../1"}}, ["release.version '../1'", "letters"]),
+        ({"release": {"src": "/tmp", "version": 1.10}}, ["release.version 1.1", "quotes"]),
         ({"release": {"src": "/tmp", "keep": 1}}, ["release.keep 1", "at least 2"]),
         ({"release": {"src": "/tmp", "strip": -1}}, ["release.strip -1"]),
         ({"release": {"version": "1"}}, ["release", "src"]),
