@@ -48,6 +48,20 @@ def test_entry_points_exist(checkout, role):
         assert (checkout / "roles" / role / "tasks" / f"{entry}.yml").is_file()
 
 
+def test_every_look_at_a_server_names_its_service(checkout):
+    """Without it the module looks for a process id where a service manager keeps none."""
+    files = sorted((checkout / "roles").glob("*/tasks/*.yml"))
+    asked = [
+        (file, task["modwsgi.toolkit.mod_wsgi_express"])
+        for file in files
+        for task in yaml.safe_load(file.read_text()) or []
+        if "modwsgi.toolkit.mod_wsgi_express" in task
+    ]
+    assert len(asked) >= 4
+    for file, arguments in asked:
+        assert "service" in arguments, file
+
+
 def test_one_version(checkout):
     version = (checkout / "mod_wsgi_src" / "VERSION").read_text().strip()
     assert read(checkout / "galaxy.yml")["version"] == version
