@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
@@ -26,9 +27,11 @@ def run_module(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
     def run(module: ModuleType, check: bool = False, **args: Any) -> Result:
         capsys.readouterr()
-        mask = os.umask(0o077)  # a module may set its own, and here its process does not end with it
+        # A module may set its own umask and environment, and here its process does not end with it.
+        mask = os.umask(0o077)
         os.umask(mask)
-        with patch_module_args({**args, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+        arguments = {**args, "_ansible_check_mode": check}
+        with patch_module_args(arguments), mock.patch.dict(os.environ), pytest.raises(SystemExit):
             module.main()
         os.umask(mask)
         basic._ANSIBLE_ARGS = None
