@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from harness.ports import free_port
 
 APP = {"name": "shop", "app": "/srv/shop/wsgi.py"}
 
@@ -36,6 +37,7 @@ APP = {"name": "shop", "app": "/srv/shop/wsgi.py"}
 def test_bad_input(play, checkout, place, variables, parts):
     home = place / "home"
     everything = {
+        "mod_wsgi_port": free_port(),
         "mod_wsgi_home": str(home),
         "mod_wsgi_log_dir": str(home / "log"),
         "mod_wsgi_data_dir": str(home / "data"),
