@@ -297,6 +297,7 @@ class Instance:
         if self.env_differs():
             write(self.params["env_file"], self.env, 0o600)
         if self.service.differs:
+            os.makedirs(os.path.dirname(self.service.file), mode=0o755, exist_ok=True)  # a user's own may be missing
             write(self.service.file, self.service.content, 0o644)
         self.express("setup-server")
         try:

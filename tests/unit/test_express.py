@@ -318,7 +318,7 @@ def test_stopped(world):
 def unit(world):
     """As under systemd: gives the argument `service` for a text of the unit."""
     world.server.enabled = False
-    file = world.root.parent.parent / "shop.service"
+    file = world.root.parent.parent / "units" / "user" / "shop.service"  # no such directory yet
 
     def make(text: str) -> dict[str, object]:
         return {"service": {"manager": "systemd", "name": "shop.service", "file": str(file), "content": text}}
