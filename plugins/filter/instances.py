@@ -19,12 +19,22 @@ def _normalise(
 
 
 def normalise_instances(
-    given: object, spec: dict[str, Any], layout: dict[str, Any], defaults: dict[str, Any] | None = None
+    given: object,
+    spec: dict[str, Any],
+    layout: dict[str, Any],
+    defaults: dict[str, Any] | None = None,
+    secrets: bool = True,
 ) -> list[instances.Instance]:
     done, errors = _normalise(given, spec, layout, defaults)
     if errors:
         raise AnsibleFilterError("; ".join(errors))
-    return done
+    return done if secrets else instances.without_secrets(done)
+
+
+def instance_secrets(
+    given: list[instances.Instance], defaults: dict[str, Any] | None = None
+) -> dict[str, dict[str, object]]:
+    return instances.secrets(given, defaults or {})
 
 
 def instance_errors(
@@ -53,6 +63,7 @@ class FilterModule:
             "express_options": express.options,
             "health_questions": status.questions,
             "instance_errors": instance_errors,
+            "instance_secrets": instance_secrets,
             "normalise_instances": normalise_instances,
             "service": services.describe,
             "service_definition": service_definition,

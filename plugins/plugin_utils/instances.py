@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import archives
 
 Spec = dict[str, Any]
@@ -284,6 +285,17 @@ def normalise(instances: object, options: Spec, defaults: Instance, layout: Layo
         if not wrong:
             done.append(_complete(checked, layout))
     return done, errors + _between_errors(done)
+
+
+def without_secrets(instances: list[Instance]) -> list[Instance]:
+    """The completed instances, fit to be kept: a fact may be printed, cached or logged."""
+    return [{**instance, "spec": {**instance["spec"], "env_secret": {}}} for instance in instances]
+
+
+def secrets(instances: list[Instance], defaults: Instance) -> dict[str, dict[str, object]]:
+    """By name of an instance what without_secrets() left out; for what normalise() has found to be good."""
+    merged = [merge(defaults, instance) for instance in instances]
+    return {instance["name"]: check_type_dict(instance.get("env_secret") or {}) for instance in merged}
 
 
 def public_variables(roles: str) -> list[str]:

@@ -234,3 +234,19 @@ def test_unknown_variables(checkout):
     assert "Did you mean 'mod_wsgi_instances'" in near
     (far,) = instances.unknown_variables(["mod_wsgi_qqqqqqqqqqqq"], roles)
     assert "Remove it" in far
+
+
+def test_secrets_are_apart_from_what_is_kept(options):
+    given = [
+        {"name": "shop", "app": "/srv/a.py", "env": {"A": "1"}, "env_secret": {"TOKEN": "canary"}},
+        {"name": "blog", "app": "/srv/b.py", "port": 8001},
+    ]
+    defaults = {"env_secret": {"COMMON": "canary"}}
+    found, wrong = instances.normalise(given, options, defaults, SYSTEM)
+    assert wrong == []
+    kept = instances.without_secrets(found)
+    assert "canary" not in repr(kept)
+    assert kept[0]["spec"]["env"] == {"A": "1"}
+    secrets = instances.secrets(given, defaults)
+    assert secrets == {instance["name"]: instance["spec"]["env_secret"] for instance in found}
+    assert secrets["shop"] == {"TOKEN": "canary", "COMMON": "canary"}
