@@ -88,12 +88,14 @@ server_python=${MOD_WSGI_TEST_PYTHON:-/usr/bin/python3}
 
 prefetch >"$LOGS/prefetch.log" 2>&1 &
 
-stage "lint" lint_all
+# Mostly one thread.
+beside "lint" lint_all
 stage "C units: transport" c_units
 stage "C units: python layer" c_python_units
 stage "portability" portability
 stage "fuzz: a million of each decoder" fuzz_million
 stage "build and install the server" install_server
+wait_beside
 stage "httpd wheel (cached)" httpd_wheel "$server_python"
 MOD_WSGI_HTTPD_WHEEL=$(tail -n 1 "$LOGS/httpd-wheel-cached.log")
 if [ -f "$MOD_WSGI_HTTPD_WHEEL" ]; then export MOD_WSGI_HTTPD_WHEEL; else unset MOD_WSGI_HTTPD_WHEEL; fi
