@@ -38,7 +38,6 @@ def describe(model: Model) -> dict[str, Any]:
             "application": model.application_daemons,
             "services": [service.group for service in model.services],
         },
-        "loads_changes": entry.kind == "script" and not model.disable_reloading,
         "pid_file": str(model.pid_file),
         "runtime_directory": str(model.runtime_directory),
         "logs": model.logs,

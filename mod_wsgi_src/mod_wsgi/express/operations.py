@@ -194,16 +194,10 @@ def _replace(instance: Instance, server: int, group: str, numbers: list[int], en
         if all(now[number].serving and not old[number] & set(now[number].serving) for number in numbers):
             return
         if any(now[number].failures > before[number].failures for number in numbers):
-            raise ExpressError(f"the new version does not load, {_who_serves(instance)}; see {_error_log(instance)}")
+            raise ExpressError(f"the new version does not load, the old one serves on; see {_error_log(instance)}")
         if time.monotonic() > end:
-            raise ExpressError(f"the new version did not load in time, {_who_serves(instance)}; see --timeout")
+            raise ExpressError("the new version did not load in time, the old one serves on; see --timeout")
         time.sleep(LOOK_SECONDS)
-
-
-def _who_serves(instance: Instance) -> str:
-    if instance.facts.get("loads_changes"):
-        return "but without --disable-reloading the next request loads a changed script all the same; correct it"
-    return "the old one serves on"
 
 
 # -- logs

@@ -30,6 +30,8 @@ int wdm_connections_init(wdm_process *process)
 {
     int failed = pthread_mutex_init(&process->lock, NULL);
 
+    if (!failed)
+        failed = pthread_cond_init(&process->changed, NULL);
     if (failed) {
         errno = failed;
         return -1;
@@ -108,6 +110,7 @@ int wdm_connections_drain(wdm_process *process)
     pthread_mutex_lock(&process->lock);
     int first = !process->draining;
     process->draining = 1;
+    pthread_cond_broadcast(&process->changed);
     if (first) {
         wio_ready_remove(process->ready, process->listener);
         for (int fd = 0; fd < process->n_connections; fd++)

@@ -68,6 +68,45 @@ void wdm_process_ask_successor(wdm_process *process, uint32_t reason)
         wdm_process_leave(process, reason);
 }
 
+/* The same, for those who know that a successor which has failed is another one now: the manager would try it later. */
+static void ask_again(wdm_process *process, uint32_t reason)
+{
+    pthread_mutex_lock(&process->lock);
+    int again = process->abandoned;
+    process->abandoned = 0;
+    pthread_mutex_unlock(&process->lock);
+
+    if (again)
+        tell_manager(process, WDM_REPLACE);
+    else
+        wdm_process_ask_successor(process, reason);
+}
+
+int wdm_process_await_successor(wdm_process *process, uint32_t reason)
+{
+    pthread_mutex_lock(&process->lock);
+    unsigned before = process->failed_successors;
+    pthread_mutex_unlock(&process->lock);
+
+    ask_again(process, reason);
+
+    pthread_mutex_lock(&process->lock);
+    while (!process->draining && process->failed_successors == before)
+        pthread_cond_wait(&process->changed, &process->lock);
+    int ready = process->draining;
+    pthread_mutex_unlock(&process->lock);
+    return ready;
+}
+
+static void serve_on(wdm_process *process)
+{
+    pthread_mutex_lock(&process->lock);
+    process->failed_successors++;
+    process->abandoned = 1;
+    pthread_cond_broadcast(&process->changed);
+    pthread_mutex_unlock(&process->lock);
+}
+
 void wdm_process_leave(wdm_process *process, uint32_t reason)
 {
     if (!wdm_connections_drain(process))
@@ -275,7 +314,7 @@ static void hear_event(wdm_process *process, ending *ending, char event)
     switch (event) {
     case WDM_EVENT_REPLACE:
         ending->eviction = 1;
-        wdm_process_ask_successor(process, WIO_EXIT_STOP);
+        ask_again(process, WIO_EXIT_STOP);
         break;
     case WDM_EVENT_CPU_TIME: /* comes again each second */
         wdm_process_ask_successor(process, WIO_EXIT_CPU_TIME);
@@ -303,10 +342,14 @@ static void hear_event(wdm_process *process, ending *ending, char event)
 
 static void hear_manager(wdm_process *process, int *control)
 {
-    char word;
+    char word = WDM_DRAIN;
 
     if (read(process->control, &word, 1) < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (word == WDM_SERVE_ON) {
+        serve_on(process);
+        return;
+    }
     *control = -1; /* WDM_DRAIN, or the manager is gone: either is the last we hear of it */
     wdm_process_leave(process, WIO_EXIT_STOP);
 }

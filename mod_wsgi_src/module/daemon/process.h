@@ -35,11 +35,14 @@ typedef struct wdm_process {
     uint32_t request_limit; /* maximum-requests with jitter; 0: none */
     int64_t start_us;
 
-    pthread_mutex_t lock; /* guards the next four: connections.h */
+    pthread_mutex_t lock; /* guards the rest of this block: connections.h */
     uint8_t *connections; /* by descriptor: wdm_connection */
     int n_connections;
     int busy; /* requests that still matter */
     int draining;
+    unsigned failed_successors;
+    int abandoned;          /* the last successor failed, and none was asked for since */
+    pthread_cond_t changed; /* draining, or failed_successors */
 
     atomic_int phase; /* wdm_phase */
     _Atomic uint32_t served;
@@ -63,6 +66,9 @@ _Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post,
 
 /* Any thread: asks the manager for a successor and serves on until that is ready. Only the first reason counts. */
 void wdm_process_ask_successor(wdm_process *process, uint32_t reason);
+/* Any thread but the main one: the same, and waits for it. 1 when this process is to take no more requests, 0 when the
+ * successor failed. */
+int wdm_process_await_successor(wdm_process *process, uint32_t reason);
 /* Any thread: takes no more requests from now on; those that run are finished, then the process ends. */
 void wdm_process_leave(wdm_process *process, uint32_t reason);
 /* Ends the process at once, without Python's shutdown. */

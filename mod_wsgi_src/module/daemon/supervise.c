@@ -98,11 +98,10 @@ static int make_room(wdm_table *table)
     return 0;
 }
 
-static int is_serving(const wdm_table *table, uint32_t group, uint32_t seat)
+static int has_one(const wdm_table *table, uint32_t group, uint32_t seat, uint32_t state)
 {
     for (int i = 0; i < table->count; i++)
-        if (table->daemons[i].group == group && table->daemons[i].seat == seat &&
-            table->daemons[i].state == WIO_PROCESS_RECYCLING)
+        if (table->daemons[i].group == group && table->daemons[i].seat == seat && table->daemons[i].state == state)
             return 1;
     return 0;
 }
@@ -119,7 +118,7 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
         fcntl(control[i], F_SETFD, FD_CLOEXEC);
     fcntl(control[0], F_SETFL, O_NONBLOCK);
 
-    wdm_post post = {group, seat, control[1], is_serving(table, group, seat)};
+    wdm_post post = {group, seat, control[1], has_one(table, group, seat, WIO_PROCESS_RECYCLING)};
     pid_t pid = fork();
     if (pid == 0)
         wdm_process_run(table->generation, &post, table->title);
@@ -138,6 +137,7 @@ static void start(wdm_table *table, uint32_t group, uint32_t seat)
                            .state = WIO_PROCESS_STARTING,
                            .born_us = wio_now_us()};
     table->plans[group][seat].born_us = daemon->born_us;
+    table->plans[group][seat].again = 0;
     settle(table, group, seat);
 }
 
@@ -199,6 +199,12 @@ void wdm_table_hear(wdm_table *table, int index)
         is_ready(table, daemon);
     } else if (word == WDM_REPLACE && daemon->state == WIO_PROCESS_READY) {
         daemon->state = WIO_PROCESS_RECYCLING;
+    } else if (word == WDM_REPLACE && daemon->state == WIO_PROCESS_RECYCLING) {
+        wdm_plan *plan = &table->plans[group][seat];
+        if (has_one(table, group, seat, WIO_PROCESS_STARTING))
+            plan->again = 1;
+        else
+            plan->start_at_us = wio_now_us();
     } else if (word == WDM_LEAVING && daemon->state != WIO_PROCESS_DRAINING) {
         daemon->state = WIO_PROCESS_DRAINING;
         allow(table, daemon, drain_seconds(group_of(table, group)));
@@ -282,6 +288,24 @@ static void count_death(wdm_table *table, const wdm_daemon *daemon, uint32_t rea
     }
 }
 
+/* Those that wait for this one need not any longer, or get another one at once. */
+static void give_up(wdm_table *table, const wdm_daemon *failed)
+{
+    wdm_plan *plan = &table->plans[failed->group][failed->seat];
+    const char word = WDM_SERVE_ON;
+
+    if (plan->again) {
+        plan->start_at_us = wio_now_us();
+        return;
+    }
+    for (int i = 0; i < table->count; i++) {
+        const wdm_daemon *daemon = &table->daemons[i];
+        if (daemon->group == failed->group && daemon->seat == failed->seat && daemon->state == WIO_PROCESS_RECYCLING &&
+            write(daemon->control, &word, 1) != 1)
+            kill(daemon->pid, SIGTERM);
+    }
+}
+
 /* An application's own processes outlive a daemon that is replaced, as they would outlive a server that knew nothing of
  * them; but not the whole server. */
 static void note_stray(wdm_table *table, pid_t group)
@@ -338,6 +362,8 @@ void wdm_table_reap(wdm_table *table)
         split_status(table, status, &daemon, &reason, &detail);
         record_death(table, &daemon, reason, detail);
         count_death(table, &daemon, reason);
+        if (daemon.state == WIO_PROCESS_STARTING)
+            give_up(table, &daemon);
         settle(table, daemon.group, daemon.seat);
     }
 }

@@ -15,10 +15,11 @@
 /* One byte each on the control socket between a daemon and its manager; end of file on it means the other is gone. */
 enum wdm_word {
     WDM_READY = 'Y',   /* daemon: I serve */
-    WDM_REPLACE = 'R', /* daemon: I serve on, start my successor, then tell me to drain */
+    WDM_REPLACE = 'R', /* daemon: I serve on, start my successor, then tell me to drain; again: now, and not later */
     WDM_LEAVING = 'L', /* daemon: I take no more requests */
     WDM_ENDS = 0x80,   /* daemon, with a wio_exit_reason in the lower bits: I exit now, and this is why */
-    WDM_DRAIN = 'D'    /* manager: take no more requests, finish those you have, end */
+    WDM_DRAIN = 'D',   /* manager: take no more requests, finish those you have, end */
+    WDM_SERVE_ON = 'S' /* manager: your successor has failed; it is tried again */
 };
 
 typedef struct wdm_daemon {
@@ -35,6 +36,7 @@ typedef struct wdm_plan { /* of one seat */
     int quick_deaths;
     int64_t born_us;     /* of the last daemon */
     int64_t start_at_us; /* 0: no start is due */
+    int again;           /* another was asked for after the one that starts now had begun */
 } wdm_plan;
 
 typedef struct wdm_table {

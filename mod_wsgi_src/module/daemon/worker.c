@@ -132,6 +132,17 @@ static void count(wdm_process *process)
         wdm_process_ask_successor(process, WIO_EXIT_MAXIMUM_REQUESTS);
 }
 
+/* Whether the request is for the successor of this process: new code must serve it. Code that does not load must not. */
+static int is_for_successor(wdm_process *process, const wpy_request *request)
+{
+    if (!wpy_script_is_stale(request))
+        return 0;
+    if (wdm_process_await_successor(process, WIO_EXIT_RELOAD))
+        return 1;
+    wpy_script_keep(request);
+    return 0;
+}
+
 /* Returns whether the connection is good for another request; *counted whether the process still waited for this
  * one. */
 static int run(wdm_worker *worker, int fd, const wpy_request *request, int *counted)
@@ -141,9 +152,7 @@ static int run(wdm_worker *worker, int fd, const wpy_request *request, int *coun
     int idle = (x->request.flags & WIO_REQUEST_IGNORE_ACTIVITY) != 0;
 
     wdm_exchange_open(x, fd, request);
-    if (wpy_script_is_stale(request)) {
-        /* New code must serve the next request: leave first, so that the replay meets the successor. */
-        wdm_process_leave(process, WIO_EXIT_RELOAD);
+    if (is_for_successor(process, request)) {
         wdm_exchange_retry(x, WIO_RETRY_RELOAD);
         wdm_exchange_close(x);
         return 0;

@@ -407,17 +407,15 @@ void wpy_run_request(const wpy_request *request, wpy_channel *channel)
         wpy_thread_end(thread);
 }
 
-int wpy_script_is_stale(const wpy_request *request)
+/* What the request's script was loaded as, when its file has changed since and that matters. */
+static wpy_target *find_stale(wpy_thread *thread, const wpy_request *request)
 {
-    wpy_thread *thread = wpy_thread_begin();
     wpy_template *tmpl;
     wpy_target *target = NULL;
     wpy_interp *interp;
     wpy_choice choice;
     int64_t loaded_us;
     int reloading = 0;
-    if (!thread)
-        return 0;
     if ((tmpl = wpy_template_peek(thread, request))) {
         target = tmpl->target;
         reloading = tmpl->reloading;
@@ -427,6 +425,24 @@ int wpy_script_is_stale(const wpy_request *request)
         target = interp ? wpy_target_find(interp, choice.script) : NULL;
     }
     loaded_us = target && reloading && request->script_mtime_us ? atomic_load(&target->mtime_us) : 0;
-    wpy_thread_end(thread);
-    return loaded_us && loaded_us != request->script_mtime_us;
+    return loaded_us && loaded_us != request->script_mtime_us ? target : NULL;
+}
+
+int wpy_script_is_stale(const wpy_request *request)
+{
+    wpy_thread *thread = wpy_thread_begin();
+    int stale = thread && find_stale(thread, request);
+    if (thread)
+        wpy_thread_end(thread);
+    return stale;
+}
+
+void wpy_script_keep(const wpy_request *request)
+{
+    wpy_thread *thread = wpy_thread_begin();
+    wpy_target *target = thread ? find_stale(thread, request) : NULL;
+    if (target)
+        atomic_store(&target->mtime_us, request->script_mtime_us);
+    if (thread)
+        wpy_thread_end(thread);
 }

@@ -34,5 +34,7 @@ void wpy_run_request(const wpy_request *request, wpy_channel *channel);
  * then answers RETRY and is replaced (embedded mode re-executes the file instead, inside wpy_run_request). GIL not
  * held. */
 int wpy_script_is_stale(const wpy_request *request);
+/* Such a script stays as it was loaded, until its file changes again. */
+void wpy_script_keep(const wpy_request *request);
 
 #endif

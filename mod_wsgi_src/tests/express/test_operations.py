@@ -87,15 +87,23 @@ def test_H8_a_broken_version_never_serves(express, script):
     until(lambda: not before & set(map(str, server.daemons(f"localhost:{express.port}"))), "the end of the old ones")
 
 
-def test_what_is_said_of_a_broken_version_that_serves(express, script):
-    """A script is loaded by the next request after its change, unless that was disabled; a module is not."""
-    server = serve(express, script)
+def test_H8_a_broken_script_never_serves_though_changes_do(express, script):
+    """Without --disable-reloading the next request brings a changed script, when it works."""
+    server = serve(express, script, "--processes", 2)
     script.write_text("raise RuntimeError('broken at its start')\n")
-    done = operate(express, "reload")
-    assert done.returncode == 1
-    assert "does not load, but without --disable-reloading the next request loads a changed script" in done.stderr
-    assert server.fetch().status == 500
-    server.stop()
+    with Load(server, "/", threads=2) as load:
+        done = operate(express, "reload")
+        assert done.returncode == 1
+        assert "the new version does not load, the old one serves on" in done.stderr
+        script.write_text("raise RuntimeError('broken in another way')\n")
+        until(lambda: (express.root / "error_log").read_text().count("another way") >= 2, "both processes have tried")
+    assert not load.failed
+    assert set(load.bodies) == {b"one"}
+    script.write_text(VERSION % "two")
+    assert {server.fetch().body for _ in range(5)} == {b"two"}
+
+
+def test_H8_a_broken_module_never_serves(express):
     words = ["--application-type", "module", "--working-directory", express.apps, "--processes", 2]
     server = serve(express, "package.web", *words)
     before = server.fetch().body

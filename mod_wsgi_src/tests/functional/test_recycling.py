@@ -53,6 +53,55 @@ def test_a_new_script_serves_the_next_request(serve: Make) -> None:
         assert server.get("/").body == str(version).encode()
 
 
+PRELOADED = (
+    "WSGIDaemonProcess d processes=1 threads=3\n"
+    "WSGIScriptAlias / {apps}/versioned.py process-group=d application-group=g\n"
+)
+
+
+def test_H8_a_changed_script_that_does_not_load(httpd: Make) -> None:
+    """One that is loaded at start: no request meets it, each change is tried once, and the first that loads serves."""
+    server = httpd(PRELOADED, start=False)
+    server.app("versioned.py", VERSIONED.format(version=1))
+    server.start()
+    assert server.get("/").body == b"1"
+    (old,) = server.daemon_pids()
+    for broken in ("first", "second", "third", "fourth"):
+        mark = len(server.log())
+        server.app("versioned.py", f"import {broken}_of_no_name\n")
+        for _ in range(3):
+            assert server.get("/").body == b"1"
+        assert f"No module named '{broken}_of_no_name'" in server.log()[mark:]
+        assert old in server.daemon_pids()
+    server.app("versioned.py", VERSIONED.format(version=2))
+    assert server.get("/").body == b"2"
+    assert "MWS4" not in server.log()
+
+
+def test_H8_a_changed_script_that_fails_for_a_while(httpd: Make) -> None:
+    """What it needs comes later, and its file does not change again."""
+    server = httpd(PRELOADED, start=False)
+    server.app("versioned.py", VERSIONED.format(version=1))
+    server.start()
+    assert server.get("/").body == b"1"
+    needs = f"import sys\nsys.path.insert(0, {str(server.apps)!r})\nimport comes_later_of_all\n"
+    server.app("versioned.py", needs + VERSIONED.format(version=2))
+    assert server.get("/").body == b"1"
+    server.app("comes_later_of_all.py", "")
+    until(lambda: server.get("/").body == b"2", "the successor that is tried again")
+
+
+def test_a_changed_script_that_is_loaded_by_requests(serve: Make) -> None:
+    server = serve("versioned.py", start=False)
+    server.app("versioned.py", VERSIONED.format(version=1))
+    server.start()
+    assert server.get("/").body == b"1"
+    server.app("versioned.py", "import nothing_of_this_name\n")
+    assert server.get("/").status == 500
+    server.app("versioned.py", VERSIONED.format(version=2))
+    assert server.get("/").body == b"2"
+
+
 def test_H4_touched_under_load(serve: Make) -> None:
     server = serve("versioned.py", daemon="processes=2 threads=4", start=False)
     server.app("versioned.py", VERSIONED.format(version=1))
