@@ -132,7 +132,8 @@ static void count(wdm_process *process)
         wdm_process_ask_successor(process, WIO_EXIT_MAXIMUM_REQUESTS);
 }
 
-/* Whether the request is for the successor of this process: new code must serve it. Code that does not load must not. */
+/* Whether the request is for the successor of this process: new code must serve it, and code that does not load must
+ * not. */
 static int is_for_successor(wdm_process *process, const wpy_request *request)
 {
     if (!wpy_script_is_stale(request))
