@@ -85,8 +85,7 @@ def port_error(host: str | None, port: int) -> str | None:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                probe.bind(address)
-                probe.listen(1)
+                probe.bind(address)  # and no more: a socket that listens would take a connection meant for the server
             except OSError as error:
                 if host is None and family == socket.AF_INET6:
                     continue

@@ -24,6 +24,13 @@ int64_t wio_resident_bytes(void)
     return strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
+/* What ru_maxrss counts. */
+#ifdef __APPLE__
+#define RESIDENT_UNIT 1
+#else
+#define RESIDENT_UNIT 1024
+#endif
+
 static int64_t microseconds(struct timeval time)
 {
     return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
@@ -36,7 +43,7 @@ void wio_usage_read(wio_usage *usage)
     getrusage(RUSAGE_SELF, &read);
     usage->user_us = microseconds(read.ru_utime);
     usage->system_us = microseconds(read.ru_stime);
-    usage->most_resident = (int64_t)read.ru_maxrss * 1024;
+    usage->most_resident = (int64_t)read.ru_maxrss * RESIDENT_UNIT;
 }
 
 #endif
