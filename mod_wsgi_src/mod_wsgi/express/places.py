@@ -78,6 +78,23 @@ def check_trusted(option: str, directory: Path) -> None:
         raise ExpressError(f"--{option}: {str(directory)!r} is writable by others; chmod go-w it or give another")
 
 
+def check_own_files(option: str, directory: Path) -> None:
+    """Refuses what would lead root's writes out of a directory that was another user's before."""
+    if not directory.is_dir():
+        return
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            info = entry.stat(follow_symlinks=False)
+            kind = stat.S_IFMT(info.st_mode)
+            if (kind == stat.S_IFREG and info.st_nlink > 1) or (
+                kind not in (stat.S_IFREG, stat.S_IFDIR) and info.st_uid != 0
+            ):
+                raise ExpressError(
+                    f"--{option}: {entry.path!r} of user #{info.st_uid} is a link or no regular file, and root's "
+                    "httpd could be made to write elsewhere through it; remove it"
+                )
+
+
 def make_directory(directory: Path, mode: int) -> None:
     """Makes it, and missing parents with the same mode; an existing one keeps its own."""
     for path in reversed([directory, *directory.parents]):

@@ -36,6 +36,9 @@ def check_all(model: Model) -> None:
 def check_root(model: Model) -> None:
     places.check_trusted("server-root", model.server_root)
     if model.settings.log_directory:
+        if os.geteuid() == 0 and not model.reader:  # httpd opens its logs as root
+            places.check_trusted("log-directory", model.log_directory)
+            places.check_own_files("log-directory", model.log_directory)
         _check_place("log-directory", model.log_directory)
     _check_place("server-root", model.server_root)
     if model.settings.pid_file:

@@ -123,3 +123,27 @@ def test_R21_files_belong_to_the_right_user(express, server):
             sys.stdout.flush()
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(not ROOT, reason="needs a start as root")
+def test_R21_root_writes_no_log_where_another_user_may_lead_it(express):
+    """A directory that was the application's before may hold what that has planted there."""
+    logs, target, user = express.directory / "logs", express.directory / "target", pwd.getpwnam("nobody")
+    logs.mkdir()
+    target.write_text("")
+    os.chown(logs, user.pw_uid, -1)
+    words = [express.apps / "hello.wsgi", "--log-directory", logs]
+    assert f"--log-directory: '{logs}' belongs to user #{user.pw_uid}" in express.refused(*words, code=1)
+    os.chown(logs, 0, 0)
+    planted = logs / "error_log.2030-01-01"
+    planted.symlink_to(target)
+    os.chown(planted, user.pw_uid, -1, follow_symlinks=False)
+    assert f"'{planted}' of user #{user.pw_uid} is a link or no regular file" in express.refused(*words, code=1)
+    planted.unlink()
+    planted.hardlink_to(target)
+    assert f"'{planted}' of user #0 is a link or no regular file" in express.refused(*words, code=1)
+    planted.unlink()
+    (logs / "error_log").write_text("what was logged before\n")
+    os.chown(logs / "error_log", user.pw_uid, -1)
+    express.start(*words)
+    assert "what was logged before" in (logs / "error_log").read_text()
