@@ -7,6 +7,7 @@
     ROOT/releases/VERSION/venv    link to the virtual environment of that release
     ROOT/current                  link to the release that is served
     ROOT/history.json             versions in the order in which they were made current
+    ROOT/switching.json           what was served before a switch, until what is served now is healthy
 
 The link `current` is the truth; the history only says what came before it, so a run may be interrupted anywhere.
 """
@@ -49,6 +50,7 @@ class Releases:
         self.directory = os.path.join(root, "releases")
         self.link = os.path.join(root, "current")
         self._history = os.path.join(root, "history.json")
+        self._switching = os.path.join(root, "switching.json")
 
     def path(self, version: str) -> str:
         return os.path.join(self.directory, version)
@@ -87,28 +89,61 @@ class Releases:
 
     def previous(self) -> str | None:
         """The release that was served before the present one."""
-        before = self.history()[:-1]
+        *before, _ = self.history() or [None]
+        from_version = self.before_switch()["version"]
+        if self.is_switching and from_version != self.current():
+            # Forward it goes back to where it came from; a way back that was interrupted is gone to its end.
+            return from_version if from_version in before else self.current()
         return before[-1] if before else None
 
-    def _note(self, versions: list[str]) -> None:
-        handle, temporary = tempfile.mkstemp(dir=self.root, prefix=".history.")
+    @property
+    def is_switching(self) -> bool:
+        """Whether nobody has found healthy yet what was switched to."""
+        return os.path.exists(self._switching)
+
+    def before_switch(self) -> dict[str, str]:
+        """Version and virtual environment that were healthy last, each empty when there are none.
+
+        While a switch is under way that is not the present release: the server may not even have taken it up.
+        """
+        try:
+            with open(self._switching, encoding="utf-8") as file:
+                found = json.load(file)
+            return {"version": found["version"], "venv": found["venv"]}
+        except FileNotFoundError:
+            current = self.current()
+            return {"version": current or "", "venv": (current and self.venv(current)) or ""}
+
+    def settle(self) -> None:
+        """What is served now is healthy."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._switching)
+
+    def _write(self, path: str, content: object) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.root, prefix=".json.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(versions, file)
+            json.dump(content, file)
         os.chmod(temporary, 0o644)
-        os.replace(temporary, self._history)
+        os.replace(temporary, path)
 
     def needs_switch(self, version: str, venv: str | None) -> bool:
         return self.current() != version or (venv is not None and self.venv(version) != venv)
 
     def switch(self, version: str, venv: str | None) -> None:
         """Code and virtual environment of this version from one moment to the next."""
+        before = self.before_switch()
+        if before["version"] and not self.is_switching:
+            self._write(self._switching, before)
         if venv is not None and self.venv(version) != venv:
             replace_link(venv, os.path.join(self.path(version), VENV))
         if self.current() != version:
             history = self.history()
+            # What was never healthy is nothing to go back to.
+            if before["version"] in history:
+                history = history[: history.index(before["version"]) + 1]
             # Going back takes what came later out of the history: the one before is then an earlier one still.
             history = history[: history.index(version)] if version in history else history
-            self._note([*history, version])
+            self._write(self._history, [*history, version])
             replace_link(os.path.join("releases", version), self.link)
 
     def stale(self, keep: int) -> list[str]:

@@ -23,11 +23,12 @@ options:
   state:
     description:
       - V(staged) brings O(src) to the target and leaves what is served as it is.
-      - V(current) makes the staged O(version) with its O(venv) the one that is served. With O(keep) it also removes
-        older releases, and virtual environments that none needs.
+      - V(current) makes the staged O(version) with its O(venv) the one that is served.
+      - V(settled) notes that O(version) with O(venv), which is served, is healthy. Until then RV(was) names what
+        was healthy last. With O(keep) it also removes older releases, and virtual environments that none needs.
       - V(previous) looks for the release that was served before, or for O(version), and changes nothing.
     type: str
-    choices: [staged, current, previous]
+    choices: [staged, current, settled, previous]
     required: true
   root:
     description: Directory of all releases of the application.
@@ -56,13 +57,13 @@ options:
     elements: str
     default: []
   keep:
-    description: Releases that stay, the present one included. Not given, all do. For V(current).
+    description: Releases that stay, the present one included. Not given, all do. For V(settled).
     type: int
   venv:
-    description: Virtual environment of the release. For V(current).
+    description: Virtual environment of the release. For V(current) and V(settled).
     type: path
   venv_base:
-    description: Path of the virtual environments of the instance, without the fingerprint. For V(current).
+    description: Path of the virtual environments of the instance, without the fingerprint. For V(settled).
     type: path
   owner:
     description: Owner of the code. Not given, it is who runs the task.
@@ -115,6 +116,15 @@ EXAMPLES = r"""
     version: "{{ staged.version }}"
     venv: /opt/mod_wsgi/venvs/shop-0123456789ab
 
+- name: It is healthy, so what is older may go
+  modwsgi.toolkit.mod_wsgi_release:
+    name: shop
+    state: settled
+    root: /opt/mod_wsgi/apps/shop
+    version: "{{ staged.version }}"
+    venv: /opt/mod_wsgi/venvs/shop-0123456789ab
+    keep: 3
+
 - name: What to go back to
   modwsgi.toolkit.mod_wsgi_release:
     name: shop
@@ -140,7 +150,9 @@ release:
   returned: always
   type: str
 was:
-  description: C(version) and C(venv) that were served before this call, each empty when there was none.
+  description:
+    - C(version) and C(venv) that were served before this call, each empty when there was none.
+    - After a switch that was interrupted, or did not lead to something healthy, those from before that switch.
   returned: always
   type: dict
 sent:
@@ -179,14 +191,13 @@ class Work:
         self.module.fail_json(msg=f"instance '{self.params['name']}': {text}")
 
     def result(self, version: str, changed: bool, **more: object) -> dict:
-        current = self.releases.current()
         venv = self.params["venv"] or (self.releases.venv(version) if version else None) or ""
         return {
             "version": version,
             "code": self.releases.code(version) if version else "",
             "venv": venv,
             "release": f"{version} {os.path.basename(venv)}".strip() if version else "",
-            "was": {"version": current or "", "venv": (current and self.releases.venv(current)) or ""},
+            "was": self.releases.before_switch(),
             "sent": [],
             "removed": [],
             "changed": changed,
@@ -231,7 +242,7 @@ class Work:
         difference = mirror.Difference(code, wanted, exclude)
         if difference.there and not difference.is_content:
             return code, difference
-        if difference.there and version == self.releases.current():
+        if difference.there and version in (self.releases.current(), self.releases.before_switch()["version"]):
             # A version that is a checksum has one content only: somebody changed it here, and it is put right.
             if not self.params["version"]:
                 return code, difference
@@ -265,12 +276,23 @@ class Work:
             self.fail(f"release {version} is not on this host. Stage it first")
         switch = bool(version) and self.releases.needs_switch(version, self.params["venv"])
         result = self.result(version, switch)
-        if switch and self.module.check_mode:
-            return result
-        if switch:
+        if switch and not self.module.check_mode:
             self.releases.switch(version, self.params["venv"])
+        return result
+
+    # -- settled
+    def settled(self) -> dict:
+        version = self.params["version"] or ""
+        if version and self.releases.needs_switch(version, self.params["venv"]):
+            if self.module.check_mode:  # the switch before this was only foreseen
+                return self.result(version, False)
+            self.fail(f"release {version} is not the one that is served. Switch to it first")
+        was_switching = bool(version) and self.releases.is_switching
+        result = self.result(version, was_switching)
+        if was_switching and not self.module.check_mode:
+            self.releases.settle()
         removed = self._prune(version) if self.params["keep"] else []
-        return {**result, "changed": switch or bool(removed), "removed": removed}
+        return {**result, "changed": was_switching or bool(removed), "removed": removed}
 
     def _prune(self, version: str) -> list[str]:
         removed = [self.releases.path(each) for each in self.releases.stale(self.params["keep"])] if version else []
@@ -304,7 +326,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["staged", "current", "previous"], "required": True},
+            "state": {"type": "str", "choices": ["staged", "current", "settled", "previous"], "required": True},
             "root": {"type": "path", "required": True},
             "src": {"type": "path"},
             "strip": {"type": "int", "default": 0},
@@ -321,7 +343,7 @@ def main() -> None:
             "manifest": {"type": "dict"},
             "archive": {"type": "path"},
         },
-        required_if=[("state", "current", ("venv",))],
+        required_if=[("state", "current", ("venv",)), ("state", "settled", ("venv",))],
         required_by={"archive": "manifest"},
         supports_check_mode=True,
     )

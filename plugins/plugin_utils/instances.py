@@ -20,6 +20,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.common.validation import check_type_dict
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.releases import VERSION
 from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import archives
 
 Spec = dict[str, Any]
@@ -28,7 +29,6 @@ Instance = dict[str, Any]
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KEEP = 3  # releases of a source that stay
-RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 UNSUPPORTED = re.compile(r"^(?P<path>\S+)\. Supported parameters include: (?P<known>.*?)\.?$", re.DOTALL)
 
 
@@ -180,7 +180,7 @@ def _number_errors(given: Instance) -> list[str]:
 
 def _release_errors(release: dict[str, Any]) -> list[str]:
     errors = []
-    if release["version"] is not None and not RELEASE.fullmatch(release["version"]):
+    if release["version"] is not None and not VERSION.fullmatch(release["version"]):
         errors.append(
             f"release.version '{release['version']}': use letters, digits and '.', '_', '+', '-', at most 64 of them"
         )

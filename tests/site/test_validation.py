@@ -32,6 +32,14 @@ APP = {"name": "shop", "app": "/srv/shop/wsgi.py"}
         ),
         ({"mod_wsgi_httpd": "nginx"}, ["mod_wsgi_httpd", "nginx"]),
         ({"mod_wsgi_python": "/nonexistent/python"}, ["/nonexistent/python is not there"]),
+        (
+            {
+                "mod_wsgi_httpd": "bundled",
+                "mod_wsgi_build_strategy": "wheelhouse",
+                "mod_wsgi_build_wheelhouse": "/nonexistent",
+            },
+            ["localhost: /nonexistent on the controller has no wheel for", "modwsgi.toolkit.build"],
+        ),
     ],
 )
 def test_bad_input(play, checkout, place, variables, parts):
@@ -49,8 +57,7 @@ def test_bad_input(play, checkout, place, variables, parts):
     assert found.returncode != 0
     for part in parts:
         assert part in said
-    assert not (home / "wheelhouse").exists()
-    assert not (home / "instances").exists() or list((home / "instances").iterdir()) == []
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(

@@ -49,23 +49,34 @@ class Host:
         os.utime(path, (number, number))
         return str(path)
 
-    def switch(self, version: str, venv: int = 1, check: bool = False, keep: int = 3):
+    def switch(self, version: str, venv: int = 1, check: bool = False):
+        args = {"state": "current", "version": version, "venv": self.venv(venv)}
+        return self.run(mod_wsgi_release, check=check, name="shop", root=str(self.root), **args)
+
+    def settle(self, version: str, venv: int = 1, check: bool = False, keep: int = 3):
         base = str(self.tmp / "venvs" / "shop")
         args = {"version": version, "venv": self.venv(venv), "venv_base": base, "keep": keep}
-        return self.run(mod_wsgi_release, check=check, name="shop", state="current", root=str(self.root), **args)
+        return self.run(mod_wsgi_release, check=check, name="shop", state="settled", root=str(self.root), **args)
 
     def back(self, **more):
         """What the rollback playbook does: look, then switch and keep all."""
         found = self.run(mod_wsgi_release, name="shop", state="previous", root=str(self.root), **more)
         if found.failed:
             return found
-        args = {"state": "current", "version": found["version"], "venv": found["venv"]}
-        return self.run(mod_wsgi_release, name="shop", root=str(self.root), **args)
+        args = {"version": found["version"], "venv": found["venv"], "name": "shop", "root": str(self.root)}
+        switched = self.run(mod_wsgi_release, state="current", **args)
+        assert not self.run(mod_wsgi_release, state="settled", **args).failed
+        return switched
 
-    def release(self, version: str, text: str, venv: int = 1, **more):
+    def put(self, version: str, text: str, venv: int = 1):
+        """A release up to the switch, where it may be interrupted or may turn out not to be healthy."""
         (self.source / "shop" / "wsgi.py").write_text(text)
         assert not self.stage(version).failed
-        return self.switch(version, venv, **more)
+        return self.switch(version, venv)
+
+    def release(self, version: str, text: str, venv: int = 1, **more):
+        self.put(version, text, venv)
+        return self.settle(version, venv, **more)
 
     def served(self) -> tuple[str, str]:
         """What the link leads to: the code, and the name of the environment."""
@@ -101,6 +112,7 @@ def test_a_second_run_touches_nothing(host):
     before = times(host.root)
     assert host.stage("1")["changed"] is False
     assert host.switch("1")["changed"] is False
+    assert host.settle("1")["changed"] is False
     assert times(host.root) == before
 
 
@@ -151,10 +163,12 @@ def test_half_a_release_is_completed(host):
 def test_check_mode_writes_nothing(host):
     assert host.stage("1", check=True)["sent"] == ["requirements.txt", "shop/wsgi.py"]
     assert host.switch("1", check=True)["changed"] is True
+    assert host.settle("1", check=True)["changed"] is False
     assert not host.root.exists()
     host.release("1", "one")
     before = times(host.root)
     assert host.switch("1", 2, check=True)["changed"] is True
+    assert host.settle("1", 2, check=True)["changed"] is False
     assert times(host.root) == before
 
 
@@ -164,13 +178,14 @@ def test_releases_beyond_keep_go_and_environments_that_none_needs(host):
     assert host.versions() == ["3", "4"]
     # Those of both releases, and the newest of the others: daemons may still be ending in it.
     assert sorted(path.name[-1] for path in (host.tmp / "venvs").iterdir()) == ["2", "3", "4"]
-    assert host.switch("4", 4, keep=2)["changed"] is False
+    assert host.settle("4", 4, keep=2)["changed"] is False
 
 
 def test_without_releases_only_environments_are_looked_after(host):
     for number in (1, 2, 3):
         host.venv(number)
-    done = host.switch("", 3)
+    assert host.switch("", 3)["changed"] is False
+    done = host.settle("", 3)
     assert [os.path.basename(path) for path in done["removed"]] == ["shop-000000000001"]
     assert (done["version"], done["release"]) == ("", "")
     assert not host.root.exists()
@@ -213,6 +228,67 @@ def test_a_switch_that_was_interrupted_before_the_link(host):
     (host.root / "history.json").write_text('["1", "2", "3"]')
     here = releases.Releases(str(host.root))
     assert (here.current(), here.previous()) == ("2", "1")
+
+
+def test_after_an_interruption_what_was_served_is_what_was_healthy(host):
+    """The server may not have taken up what the link leads to."""
+    host.release("1", "one", venv=1)
+    host.put("2", "two", venv=2)
+    was = {"version": "1", "venv": host.venv(1)}
+    assert host.stage("2")["was"] == was
+    again = host.switch("2", 2)
+    assert (again["changed"], again["was"]) == (False, was)
+    assert host.settle("2", 2)["changed"] is True
+    assert host.stage("2")["was"] == {"version": "2", "venv": host.venv(2)}
+    assert host.settle("2", 2)["changed"] is False
+
+
+def test_after_an_interruption_with_a_new_environment_only(host):
+    host.release("1", "one", venv=1)
+    host.switch("1", 2)
+    assert host.stage("1")["was"] == {"version": "1", "venv": host.venv(1)}
+    host.switch("1", 1)
+    host.settle("1", 1)
+    assert host.served() == ("one", "shop-000000000001")
+
+
+def test_what_was_never_healthy_is_nothing_to_go_back_to(host):
+    host.release("1", "one")
+    host.put("2", "two")
+    host.release("3", "three", keep=2)
+    assert host.versions() == ["1", "3"]
+    assert host.back()["version"] == "1"
+
+
+def test_back_from_an_update_that_was_interrupted(host):
+    for number in (1, 2):
+        host.release(str(number), f"text {number}")
+    host.put("3", "three")
+    assert host.back()["version"] == "2"
+
+
+def test_a_way_back_that_was_interrupted_goes_no_further(host):
+    for number in (1, 2, 3):
+        host.release(str(number), f"text {number}")
+    host.switch("2")
+    assert host.back()["version"] == "2"
+    assert host.back()["version"] == "1"
+
+
+def test_what_may_still_be_served_never_changes(host):
+    host.release("1", "one")
+    host.put("2", "two")
+    (host.source / "shop" / "wsgi.py").write_text("other")
+    for version in ("1", "2"):
+        assert "is served here" in host.stage(version)["msg"]
+
+
+def test_what_is_not_served_cannot_settle(host):
+    host.release("1", "one")
+    host.stage("2")
+    refused = host.settle("2")
+    assert refused.failed
+    assert "release 2 is not the one that is served" in refused["msg"]
 
 
 @pytest.mark.parametrize(
