@@ -16,6 +16,8 @@
 . "$CHECKOUT/tools/lib/sanity.sh"
 # shellcheck source=lib/sanitizers.sh
 . "$CHECKOUT/tools/lib/sanitizers.sh"
+# shellcheck source=lib/free_threading.sh
+. "$CHECKOUT/tools/lib/free_threading.sh"
 # shellcheck source=lib/images.sh
 . "$CHECKOUT/tools/lib/images.sh"
 
@@ -42,6 +44,8 @@ export MOD_WSGI_VENV="$scratch/venv"
 packages() {
     # shellcheck disable=SC2086  # lists of words
     set -- $SERVER_PACKAGES $LINT_PACKAGES $SCRIPT_PACKAGES $FUZZ_PACKAGES $WINDOWS_PACKAGES
+    # shellcheck disable=SC2086
+    [ "$all" = no ] || set -- "$@" $FREE_THREADED_PACKAGES
     # shellcheck disable=SC2086
     [ "$images" = no ] || ! is_root || set -- "$@" $IMAGE_PACKAGES
     need_packages "test" "$@"
@@ -109,6 +113,7 @@ if [ "$all" = yes ]; then
     stage "sanity of the collection" sanity_all
     stage "fuzz" make --no-print-directory -C mod_wsgi_src/tests/unit fuzz FUZZ_SECONDS=60
     stage "server under sanitizers" sanitized_suite "$scratch" mod_wsgi_src/tests/functional
+    stage "server without the GIL" free_threaded_suite "$scratch" mod_wsgi_src/tests/functional mod_wsgi_src/tests/express
     stage "coverage" python mod_wsgi_src/tests/coverage/coverage.py
 fi
 
