@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
-# ./run free-threading [PYTEST ARGUMENTS]: the server's tests with a Python that has no GIL.
+# ./run free-threading [TESTS]: the server's tests with a Python that has no GIL.
 
 # shellcheck source=lib/packages.sh
 . "$CHECKOUT/tools/lib/packages.sh"

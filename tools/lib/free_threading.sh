@@ -53,14 +53,20 @@ make_python() (
         make --silent -j "$(nproc)" && make --silent install DESTDIR="$1/root"
 )
 
-# free_threaded_suite DIRECTORY PYTEST_ARGUMENT...: builds the module there, for that Python.
+# free_threaded_suite DIRECTORY TESTS...: builds the module there, for that Python. A file or directory of
+# tests at a time: the same name may be in several.
 free_threaded_suite() {
     directory=$1
     shift
     mkdir "$directory/python" && python=$(free_threaded_python "$directory/python") &&
         "$python" -m venv "$directory/free-threaded" &&
-        MOD_WSGI_WERROR=1 "$directory/free-threaded/bin/python" -m pip install --quiet --no-input "$CHECKOUT/mod_wsgi_src" &&
+        MOD_WSGI_WERROR=1 "$directory/free-threaded/bin/python" -m pip install --quiet --no-input "$CHECKOUT/mod_wsgi_src" ||
+        return
+    failed=0
+    for tests; do
         MOD_WSGI_VENV="$directory/free-threaded" MOD_WSGI_TEST_PYTHON=$python PYTHONDONTWRITEBYTECODE=1 \
             "$VENV/bin/python" -m pytest -q -ra --color=no -p no:cacheprovider -n 2 --dist loadfile \
-            --basetemp="$directory/pytest-free" "$@"
+            --basetemp="$directory/pytest-free" "$tests" || failed=1
+    done
+    return "$failed"
 }

@@ -332,11 +332,11 @@ def test_preload_by_alias(httpd: Make) -> None:
 def make_venv(server: Httpd, facts: dict[str, Any], version: str) -> Path:
     """As small as a virtual environment can be: its marker, a directory for modules and the interpreter's name."""
     venv = server.root / "venv"
-    packages = venv / "lib" / f"python{'.'.join(facts['version'].split('.')[:2])}" / "site-packages"
+    packages = venv / "lib" / facts["library"] / "site-packages"
     packages.mkdir(parents=True)
     (packages / "only_in_venv.py").write_text("here = True\n")
     (venv / "bin").mkdir()
-    interpreter = Path(facts["base_prefix"]) / "bin" / f"python{'.'.join(facts['version'].split('.')[:2])}"
+    interpreter = Path(facts["base_prefix"]) / "bin" / facts["library"]
     (venv / "bin" / "python").symlink_to(interpreter)
     (venv / "pyvenv.cfg").write_text(
         f"home = {interpreter.parent}\ninclude-system-site-packages = false\nversion = {version}\n"

@@ -58,9 +58,11 @@ def link_or_copy(source: str, target: str) -> None:
 
 def make_root(root: Path) -> None:
     """A root directory with the server's Python in it, as far as an application needs it."""
-    code = "import sysconfig as s; print(s.get_path('stdlib')); print(s.get_config_var('LIBDIR'))"
+    code = "import sysconfig as s; print(s.get_path('stdlib'), *s.get_config_vars('LIBDIR', 'INSTSONAME'), sep='\\n')"
     told = subprocess.run([server_python(), "-c", code], check=True, capture_output=True, text=True).stdout.split()
     library, folder = Path(told[0]), Path(told[1])
+    if not (folder / told[2]).exists():  # a Python that was moved
+        folder = library.parent
     skipped = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "ensurepip", "site-packages", "config-*")
     shutil.copytree(
         library,

@@ -42,6 +42,7 @@ def around():
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "version": sys.version.split()[0],
+        "library": os.path.basename(os.path.dirname(os.__file__)),
         "argv": sys.argv,
         "locale": locale.setlocale(locale.LC_CTYPE),
         "environment": dict(os.environ),
