@@ -26,7 +26,8 @@ options:
   state:
     description:
       - Whether it runs.
-      - V(checked) changes nothing and fails when it could not start because somebody else has its port.
+      - V(checked) changes nothing and fails when it could not start because somebody else has its port, or because its
+        O(python) is not there.
       - V(stopped) also keeps it from starting with the machine.
       - V(absent) stops it and removes its service and every file that this module made.
     type: str
@@ -358,6 +359,9 @@ def started(instance: Instance) -> dict:
 
 
 def checked(instance: Instance) -> dict:
+    python = instance.params["python"]
+    if python and not os.access(python, os.X_OK):
+        instance.fail(f"python {python} is not there or cannot be run. Name a Python 3.9 or newer, or install it")
     instance.check_port()
     return result(instance.params["name"], NONE, [], [])
 

@@ -286,13 +286,16 @@ def test_a_taken_port_is_told_before_anything_is_written(world):
     assert world.server.told == []
 
 
-def test_checked_looks_at_the_port_alone(world):
+def test_checked_looks_at_the_port_and_at_the_python(world, tmp_path):
     assert world.run(state="checked", python=None)["changed"] is False
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         taken = {"port": holder.getsockname()[1], "host": "127.0.0.1"}
         assert world.run(state="checked", python=None, options=taken).failed
+    found = world.run(state="checked", python=str(tmp_path / "python3.99"))
+    assert found.failed
+    assert f"python {tmp_path}/python3.99 is not there or cannot be run" in found["msg"]
     assert not world.root.parent.exists()
 
 
