@@ -15,7 +15,7 @@ images_impossible() {
     fi
 }
 
-MOLECULE_GATE="default solaris" # what `./run molecule` runs
+MOLECULE_GATE="default multi solaris" # what `./run molecule` runs
 
 # Containers carry this checkout's mark, so that two checkouts can test side by side on one machine.
 molecule_test() {
