@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Server
 from harness.server import server_account
+from harness.waiting import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs a set-up by root")
 
@@ -47,7 +48,9 @@ def server(express, user, as_user):
 @pytest.mark.effect("runtime-directory")
 def test_all_of_it_runs_as_that_user(express, server, user):
     assert server.fetch().status == 200
-    listed = json.loads((express.directory / "run" / "daemons.json").read_text())
+    roster = express.directory / "run" / "daemons.json"
+    until(roster.exists, "the list of daemons, which may be written after the first answer")
+    listed = json.loads(roster.read_text())
     assert listed["server"] == server.process.pid == int((express.directory / "run" / "httpd.pid").read_text())
     pids = [daemon["pid"] for seats in listed["groups"].values() for seat in seats for daemon in seat["daemons"]]
     assert len(pids) == 2
