@@ -42,15 +42,17 @@ def server(express, user, as_user):
     command = [*as_user, "/bin/sh", str(express.root / "apachectl"), "start", "-DFOREGROUND"]
     express.servers.append(Server(command, express.env, express.directory, express.port, express.root, express.mark))
     express.servers[-1].wait_ready()
+    until(
+        (express.directory / "run" / "daemons.json").exists,
+        "the list of daemons, which may come after the first answer",
+    )
     return express.servers[-1]
 
 
 @pytest.mark.effect("runtime-directory")
 def test_all_of_it_runs_as_that_user(express, server, user):
     assert server.fetch().status == 200
-    roster = express.directory / "run" / "daemons.json"
-    until(roster.exists, "the list of daemons, which may be written after the first answer")
-    listed = json.loads(roster.read_text())
+    listed = json.loads((express.directory / "run" / "daemons.json").read_text())
     assert listed["server"] == server.process.pid == int((express.directory / "run" / "httpd.pid").read_text())
     pids = [daemon["pid"] for seats in listed["groups"].values() for seat in seats for daemon in seat["daemons"]]
     assert len(pids) == 2
