@@ -31,8 +31,8 @@ typedef struct wpy_request {
 void wpy_run_request(const wpy_request *request, wpy_channel *channel);
 
 /* 1 when this process has loaded the request's script from another modification time than script_mtime_us: a daemon
- * then answers RETRY and is replaced (embedded mode re-executes the file instead, inside wpy_run_request). GIL not
- * held. */
+ * then asks for a successor and answers RETRY when that is ready (embedded mode re-executes the file instead, inside
+ * wpy_run_request). GIL not held. */
 int wpy_script_is_stale(const wpy_request *request);
 /* Such a script stays as it was loaded, until its file changes again. */
 void wpy_script_keep(const wpy_request *request);
