@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Runs on the balancer, so delegate it there.
   - Drained, a server gets no new requests and may finish those that it has. The module waits until it has none left.
+  - A balancer that is reloaded meanwhile forgets that, and is told again.
   - Ready, it gets requests again. The module waits until the balancer considers it usable.
   - A server that somebody put into maintenance (HAProxy C(maint), Apache C(Dis) or C(Stop)) is left alone.
 author:
@@ -88,12 +89,12 @@ requests:
 """
 
 import csv
+import http.client
 import re
 import socket
 import time
 import urllib.parse
 import xml.etree.ElementTree
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible.module_utils.basic import AnsibleModule
@@ -101,6 +102,7 @@ from ansible.module_utils.urls import open_url
 
 POLL = 0.2  # seconds between two looks
 PATIENCE = 10  # seconds for one answer of the balancer
+UNREACHABLE = (OSError, http.client.HTTPException)
 
 
 class BalancerError(Exception):
@@ -137,8 +139,15 @@ class Haproxy:
             parts = iter(lambda: connection.recv(65536), b"")
             return b"".join(parts).decode(errors="replace").strip()
 
+    def _lines(self, command: str) -> list[str]:
+        lines = self._ask(command).splitlines()
+        if not lines:
+            raise ConnectionResetError(f"no answer to '{command}'")
+        return lines
+
     def look(self) -> Server:
-        lines = self._ask("show stat").lstrip("# ").splitlines()
+        first, *more = self._lines("show stat")
+        lines = [first.lstrip("# "), *more]
         rows = [row for row in csv.DictReader(lines) if row["svname"] not in ("FRONTEND", "BACKEND")]
         backends: dict[str, dict] = {}
         for row in rows:
@@ -156,7 +165,7 @@ class Haproxy:
 
     def _admin(self) -> int:
         """Who asked for the present state, as bits: HAProxy's word `DRAIN` may as well stand for a weight of 0."""
-        lines = self._ask(f"show servers state {self.backend}").splitlines()
+        lines = self._lines(f"show servers state {self.backend}")
         names = next((line.lstrip("# ").split() for line in lines if line.startswith("#")), [])
         for line in lines:
             row = dict(zip(names, line.split()))
@@ -221,27 +230,44 @@ class Apache:
         self._ask(data=urllib.parse.urlencode(fields))
 
 
-def wait(look: Callable[[], Server], done: Callable[[Server], bool], seconds: int, promise: str) -> Server:
-    until = time.monotonic() + seconds
-    while not done(server := look()):
-        if time.monotonic() >= until:
-            raise BalancerError(f"{promise} within {seconds} s: {server.requests} requests, status {server.status}")
-        time.sleep(POLL)
-    return server
+def arrived(server: Server, drained: bool) -> bool:
+    if server.maintenance:
+        return True
+    return server.drained and not server.requests if drained else server.usable and not server.drained
+
+
+def late(server: Server, drained: bool, seconds: int, trouble: Exception | None) -> str:
+    """What was to be, what is, and what to do."""
+    found = f"status {server.status}"
+    if trouble:
+        return f"within {seconds} s it did not answer any more ({trouble}); before that, {found}. See whether it runs"
+    if not drained:
+        return f"not usable within {seconds} s: {found}. See whether the server answers its health check"
+    if not server.drained:
+        return f"within {seconds} s it still gives it requests: {found}. Is the balancer reloaded again and again?"
+    advice = "Raise mod_wsgi_rolling_drain_seconds, or see what they wait for"
+    return f"not free within {seconds} s: {server.requests} requests, {found}. {advice}"
 
 
 def bring(balancer: Haproxy | Apache, drained: bool, seconds: int, check: bool) -> tuple[bool, Server]:
     server = balancer.look()
     changed = server.drained != drained and not server.maintenance
-    if check or server.maintenance:
-        return changed, server
-    if changed:
-        balancer.set(drained)
-    if drained:
-        promise = "it still has requests, and should have had none left"
-        return changed, wait(balancer.look, lambda now: now.drained and not now.requests, seconds, promise)
-    promise = "it is not usable again, and should have been"
-    return changed, wait(balancer.look, lambda now: now.usable and not now.drained, seconds, promise)
+    until = time.monotonic() + seconds
+    while not check and not arrived(server, drained):
+        trouble = None
+        try:
+            # Not only at first: a balancer that is reloaded forgets what it was told.
+            if server.drained != drained:
+                balancer.set(drained)
+                changed = True
+            server = balancer.look()
+        except UNREACHABLE as error:
+            trouble = error
+        if trouble or not arrived(server, drained):
+            if time.monotonic() >= until:
+                raise BalancerError(late(server, drained, seconds, trouble))
+            time.sleep(POLL)
+    return changed, server
 
 
 def main() -> None:
@@ -261,7 +287,7 @@ def main() -> None:
     balancer = kind(params["address"], params["backend"], params["server"])
     try:
         changed, server = bring(balancer, params["state"] == "drained", params["seconds"], module.check_mode)
-    except (BalancerError, OSError) as error:
+    except (BalancerError, *UNREACHABLE) as error:
         module.fail_json(
             msg=f"{params['kind']} {params['address']}, server '{params['server']}' of '{params['backend']}': {error}"
         )

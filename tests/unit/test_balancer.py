@@ -19,7 +19,15 @@ class Backend:
 
     def __init__(self) -> None:
         self.requests, self.drained, self.maintenance, self.ends = 0, False, False, True
+        self.events: list[str] = []  # what comes to pass before each of the first looks
         self.commands: list[str] = []
+
+    def happens(self) -> str:
+        event = self.events.pop(0) if self.events else ""
+        if event in ("reload", "maintenance"):
+            self.drained = False
+        self.maintenance = self.maintenance or event == "maintenance"
+        return event
 
     def looked(self) -> int:
         found = self.requests
@@ -33,6 +41,8 @@ class HaproxySocket(socketserver.StreamRequestHandler):
         backend: Backend = self.server.backend
         command = self.rfile.readline().decode().strip()
         backend.commands.append(command)
+        if command == "show stat" and backend.happens() == "silence":
+            return
         self.wfile.write((self.answer(backend, command) + "\n").encode())
 
     def answer(self, backend: Backend, command: str) -> str:
@@ -64,6 +74,8 @@ class Manager(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         backend: Backend = self.server.backend
+        if backend.happens() == "silence":
+            return
         status = "Init Dis" if backend.maintenance else "Init Drn Ok" if backend.drained else "Init Ok"
         # Like httpd: without a Referer of its own the parameters are ignored, and the answer is a page for people.
         asked = self.path.endswith("?xml=1") and self.headers["Referer"] == self.server.url
@@ -126,8 +138,46 @@ def test_it_waits_for_the_last_request_but_not_for_ever(balancer):
     backend.requests, backend.ends = 2, False
     refused = run("drained", seconds=0)
     assert refused.failed
-    for part in ("web1", "of 'shop'", "within 0 s: 2 requests"):
+    for part in ("web1", "of 'shop'", "not free within 0 s: 2 requests"):
         assert part in refused["msg"]
+
+
+def test_a_balancer_that_forgets_is_told_again(balancer):
+    backend, run = balancer
+    backend.requests, backend.events = 5, ["", "", "reload", "", "reload"]
+    drained = run("drained")
+    assert (drained["changed"], drained["requests"], backend.drained) == (True, 0, True)
+    assert backend.events == []
+    assert len([command for command in backend.commands if "state drain" in command or "'1'" in command]) == 3
+
+
+def test_one_that_always_forgets_is_an_error_that_says_so(balancer):
+    backend, run = balancer
+    backend.requests, backend.events = 5, ["reload"] * 1000
+    refused = run("drained", seconds=0)
+    assert refused.failed
+    assert "within 0 s it still gives it requests: status " in refused["msg"]
+
+
+def test_an_answer_that_fails_once_is_asked_for_again(balancer):
+    backend, run = balancer
+    backend.requests, backend.events = 3, ["", "silence", "silence"]
+    assert run("drained")["requests"] == 0
+
+
+def test_a_balancer_that_is_gone_meanwhile_is_an_error(balancer):
+    backend, run = balancer
+    backend.requests, backend.events = 3, ["", "silence"]
+    refused = run("drained", seconds=0)
+    assert refused.failed
+    assert "within 0 s it did not answer any more" in refused["msg"]
+
+
+def test_maintenance_in_the_middle_ends_the_wait(balancer):
+    backend, run = balancer
+    backend.requests, backend.events = 5, ["", "", "maintenance"]
+    assert run("drained")["requests"] > 0
+    assert run("ready")["changed"] is False
 
 
 def test_maintenance_is_left_alone(balancer):
