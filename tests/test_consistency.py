@@ -62,6 +62,25 @@ def test_every_look_at_a_server_names_its_service(checkout):
         assert "service" in arguments, file
 
 
+def test_no_merge_has_a_key_that_is_there_already(checkout):
+    """Ansible warns of these whenever the file is read."""
+
+    def doubled(node: yaml.Node, path: Path) -> list[str]:
+        if not isinstance(node, yaml.CollectionNode):
+            return []
+        if isinstance(node, yaml.SequenceNode):
+            return [found for item in node.value for found in doubled(item, path)]
+        found = [name for key, value in node.value for name in doubled(key, path) + doubled(value, path)]
+        own = {key.value for key, _ in node.value}
+        merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+        inner = [key.value for value in merged if isinstance(value, yaml.MappingNode) for key, _ in value.value]
+        return found + [f"{path}: {name}" for name in inner if name in own]
+
+    files = [path for part in ("roles", "playbooks", "molecule") for path in sorted((checkout / part).rglob("*.yml"))]
+    assert len(files) > 100
+    assert [name for path in files for name in doubled(yaml.compose(path.read_text()), path)] == []
+
+
 def test_one_version(checkout):
     version = (checkout / "mod_wsgi_src" / "VERSION").read_text().strip()
     assert read(checkout / "galaxy.yml")["version"] == version
