@@ -3,11 +3,15 @@
 
 apxs=PATH                       build against the httpd of this apxs
 httpd=auto | bundled | system   auto: the httpd that pip installed for this Python, else the system's
+
+A pip older than 22.1 has no --config-settings: APXS and MOD_WSGI_HTTPD in the environment are the same, where the
+setting is not given.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ from mod_wsgi import MARKER
 from mod_wsgi.server import FACTS, installation
 from operating_system import BuildError
 
+HTTPD_VARIABLE = "MOD_WSGI_HTTPD"
 _SDIST = ("pyproject.toml", "VERSION", "README.md", "LICENSE", "backend", "module", "mod_wsgi")
 
 Settings = Optional[Mapping[str, Union[str, list[str]]]]
@@ -128,8 +133,12 @@ def _check(config_settings: Settings) -> dict[str, str]:
                 f"unknown setting {name}={value}; known are apxs=PATH and httpd=auto|bundled|system, once each"
             )
         settings[name] = value
+    given = "the setting httpd"
+    if "httpd" not in settings and os.environ.get(HTTPD_VARIABLE):
+        given = f"{HTTPD_VARIABLE} in the environment"
+        settings["httpd"] = os.environ[HTTPD_VARIABLE]
     if settings.get("httpd", "auto") not in find_httpd.CHOICES:
-        raise BuildError(f"the setting httpd is {settings['httpd']!r}; it takes {', '.join(find_httpd.CHOICES)}")
+        raise BuildError(f"{given} is {settings['httpd']!r}; it takes {', '.join(find_httpd.CHOICES)}")
     return settings
 
 

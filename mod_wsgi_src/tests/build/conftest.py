@@ -27,6 +27,7 @@ _CLEARED = (
     "LDFLAGS",
     "HTTPD",
     "LD_LIBRARY_PATH",
+    "MOD_WSGI_HTTPD",
     "MOD_WSGI_WERROR",
     "PYTHONPATH",
     "VIRTUAL_ENV",

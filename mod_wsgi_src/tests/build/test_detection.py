@@ -261,6 +261,13 @@ def test_wrong_settings(settings: dict[str, str], expected: str) -> None:
     assert expected in caught.value.reason
 
 
+def test_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOD_WSGI_HTTPD", "yes")
+    with pytest.raises(BuildError) as caught:
+        build_backend.get_requires_for_build_wheel()
+    assert "MOD_WSGI_HTTPD in the environment is 'yes'; it takes auto, bundled, system" in caught.value.reason
+
+
 def test_everything_that_is_missing_is_said_at_once(front: Front, stub_tree: Path) -> None:
     """Through a front end: one message, no traceback, nothing installed."""
     venv = front.venv()

@@ -66,6 +66,16 @@ def test_setting_system(front: Front, stub_tree: Path) -> None:
     assert "because the setting httpd=system says so" in log
 
 
+def test_variable_system(front: Front, stub_tree: Path) -> None:
+    """The way of a pip that has no --config-settings. A setting is stronger."""
+    venv = front.venv(bundled=BUNDLED)
+    front.run(venv.pip, "install", stub_tree, MOD_WSGI_HTTPD="system")
+    assert venv.built_against() == SYSTEM
+    again = ("install", "--force-reinstall", "--config-settings", "httpd=bundled", stub_tree)
+    front.run(venv.pip, *again, MOD_WSGI_HTTPD="system")
+    assert venv.built_against() == BUNDLED
+
+
 def test_other_environment_first_in_path(front: Front, stub_tree: Path) -> None:
     other = front.venv("other", bundled=OTHER)
     script = other.bin / "mod_wsgi-apxs"
