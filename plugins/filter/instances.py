@@ -62,6 +62,7 @@ class FilterModule:
         return {
             "express_options": express.options,
             "health_questions": status.questions,
+            "instance_directories": services.directories,
             "instance_errors": instance_errors,
             "instance_secrets": instance_secrets,
             "normalise_instances": normalise_instances,

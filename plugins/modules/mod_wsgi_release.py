@@ -133,6 +133,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: Name of the instance.
+  returned: always
+  type: str
 version:
   description: The version that was staged, is served now, or was found. Empty without releases.
   returned: always
@@ -153,6 +157,10 @@ was:
   description:
     - C(version) and C(venv) that were served before this call, each empty when there was none.
     - After a switch that was interrupted, or did not lead to something healthy, those from before that switch.
+  returned: always
+  type: dict
+sha256:
+  description: For V(staged), checksums of the files among O(needs), known before the files are there.
   returned: always
   type: dict
 sent:
@@ -193,11 +201,13 @@ class Work:
     def result(self, version: str, changed: bool, **more: object) -> dict:
         venv = self.params["venv"] or (self.releases.venv(version) if version else None) or ""
         return {
+            "name": self.params["name"],
             "version": version,
             "code": self.releases.code(version) if version else "",
             "venv": venv,
             "release": f"{version} {os.path.basename(venv)}".strip() if version else "",
             "was": self.releases.before_switch(),
+            "sha256": {},
             "sent": [],
             "removed": [],
             "changed": changed,
@@ -215,7 +225,12 @@ class Work:
         self._check_contents(version, wanted)
         dest, difference = self._place(version, wanted)
         result = self.result(
-            version, True, sent=difference.needed, removed=difference.stale, diff={"prepared": difference.shown()}
+            version,
+            True,
+            sha256=self._checksums(wanted),
+            sent=difference.needed,
+            removed=difference.stale,
+            diff={"prepared": difference.shown()},
         )
         try:
             ownership = mirror.Ownership(self.params)
@@ -235,6 +250,10 @@ class Work:
         missing = [path for path in self.params["needs"] if os.path.normpath(path) not in there]
         if missing:
             self.fail(f"release {version}: {', '.join(missing)} is not in {self.params['src']}. Correct the path")
+
+    def _checksums(self, wanted: tree.Manifest) -> dict[str, object]:
+        files = {path: os.path.normpath(path) for path in self.params["needs"]}
+        return {path: wanted[file]["sha256"] for path, file in files.items() if file in wanted}
 
     def _place(self, version: str, wanted: tree.Manifest) -> tuple[str, mirror.Difference]:
         """Where the files go: into the release when it has them all, else into half a release beside it."""

@@ -13,6 +13,7 @@ from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import smf
 PRIVILEGED = 1024  # lower ports take a right of their own
 # Options for which httpd's parent must be root: it becomes other users, or reads the key of a certificate.
 OF_ROOT = ("user", "group", "service-user", "service-group", "https-port")
+LOGS = "/var/log"
 HOMES = ("/home", "/root", "/run/user")
 
 
@@ -49,6 +50,28 @@ def runtime_directory(spec: dict[str, Any], manager: str, is_system: bool) -> st
     return f"/run/mod_wsgi/{spec['name']}"
 
 
+def logs_directory(spec: dict[str, Any], manager: str, is_system: bool) -> str:
+    """Below /var/log it is systemd that gives the directory to whoever runs the server."""
+    directory = spec["logs"]["dir"]
+    if manager != "systemd" or not is_system or not directory.startswith(f"{LOGS}/"):
+        return ""
+    return os.path.relpath(directory, LOGS)
+
+
+def directories(servers: list[dict[str, Any]], manager: str, is_system: bool) -> list[dict[str, str]]:
+    """Of the logs of each server, and of what its application may write; with owners where they are ours to give."""
+    found = []
+    for spec, paths in ((server["spec"], server["paths"]) for server in servers):
+        own = {"owner": spec["user"], "group": spec["group"]} if is_system else {}
+        logs = own
+        if is_system and runtime_directory(spec, manager, is_system) is None:
+            logs = {"owner": "root"}
+        elif logs_directory(spec, manager, is_system):
+            logs = {}
+        found += [{"path": spec["logs"]["dir"], **logs}, {"path": paths["data_dir"], **own}]
+    return found
+
+
 def _below(path: str, parents: tuple[str, ...]) -> bool:
     return any(os.path.commonpath([path, parent]) == parent for parent in parents)
 
@@ -58,6 +81,7 @@ def unit(spec: dict[str, Any], paths: dict[str, Any], manager: str, is_system: b
     places = [spec["app"], spec["working_directory"], paths["venv_base"], paths["server_root"], spec["document_root"]]
     places += [spec["python"], *spec["python_path"], *(service["script"] for service in spec["services"])]
     return {
+        "logs_directory": logs_directory(spec, manager, is_system),
         "unprivileged": runtime_directory(spec, manager, is_system) is not None,
         "binds_low": spec["port"] < PRIVILEGED,
         "reads_homes": any(_below(path, HOMES) for path in places if path and os.path.isabs(path)),

@@ -38,7 +38,7 @@ def data(checkout: Path):
 
 def packages(found: dict, part: str, python: str = "/usr/bin/python3.11") -> list[str]:
     """The names as Ansible would fill them in, for Python 3.11."""
-    known = {"__mod_wsgi_build_python_version": "3.11", "mod_wsgi_build_python": python}
+    known = {"__mod_wsgi_build_python_version": "3.11", "__mod_wsgi_build_python": python}
     name = Environment().from_string(found.get("__mod_wsgi_build_python_package", "")).render(known)
     templates = found["__mod_wsgi_build_packages"][part]
     return [Environment().from_string(text).render(known, __mod_wsgi_build_python_package=name) for text in templates]
@@ -73,7 +73,7 @@ def test_what_is_missing_becomes_names_of_packages(system, data, checkout):
         path = checkout / f"roles/mod_wsgi_build/vars/{name}.yml"
         variables.update(loader.load_from_file(str(path), trusted_as_template=True))
     variables.update(
-        mod_wsgi_build_python="/usr/bin/python3.11",
+        __mod_wsgi_build_python="/usr/bin/python3.11",
         __mod_wsgi_build_purposes=["run", "module"],
         __mod_wsgi_build_place={
             "python": {"version": [3, 11, 2]},

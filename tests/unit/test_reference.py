@@ -42,7 +42,7 @@ def test_a_changed_description_is_noticed_and_written(copy):
     assert told.returncode == 1
     assert "roles.md: not up to date" in told.stderr
     assert pages(copy).returncode == 0
-    row = "| `mod_wsgi_venv_python` | path | required | Python that `makes\\|it`, see `other`. |"
+    row = "| `python` | path | required | Python that `makes\\|it`, see `other`. |"
     assert row in (copy / "docs" / "reference" / "roles.md").read_text()
     assert pages(copy, "--check").returncode == 0
 

@@ -160,7 +160,7 @@ def rendered(checkout):
     def render(server_root: str = "/opt/mod_wsgi/instances/shop", **timeouts: int) -> str:
         everything = dict.fromkeys(("startup", "graceful", "shutdown"))
         spec = {"name": "shop", "timeouts": {**everything, **timeouts}, "env_secret": {"TOKEN": "do-not-tell"}}
-        variables = {"mod_wsgi_instance_spec": spec, "mod_wsgi_instance_paths": {"server_root": server_root}}
+        variables = {"__mod_wsgi_instance": {"spec": spec, "paths": {"server_root": server_root}}}
         return Templar(DataLoader(), variables=variables).template(trust_as_template(source))
 
     return render

@@ -33,12 +33,10 @@ def unit(checkout: Path):
         assert wrong == []
         facts = services.unit(found["spec"], found["paths"], "systemd", scope == "system")
         text = template.render(
-            mod_wsgi_instance_spec=found["spec"],
-            mod_wsgi_instance_paths=found["paths"],
+            __mod_wsgi_instance=found,
             mod_wsgi_instance_scope=scope,
             __mod_wsgi_instance_service=services.describe("shop", "systemd", "/srv/shop"),
             __mod_wsgi_instance_unit=facts,
-            __mod_wsgi_instance_logs_directory="m/shop",
             __mod_wsgi_instance_writable=["/var/lib/m/shop"],
         )
         return text, facts
@@ -69,7 +67,7 @@ def exposure(tmp_path: Path):
 
 def test_R19_nobody_is_root(unit, exposure):
     text, facts = unit()
-    assert facts == {"unprivileged": True, "binds_low": False, "reads_homes": False}
+    assert facts == {"unprivileged": True, "binds_low": False, "reads_homes": False, "logs_directory": "m/shop"}
     assert "\nUser=web\n" in text
     assert "\nCapabilityBoundingSet=\n" in text
     assert exposure(text) <= 1.5
@@ -129,3 +127,18 @@ def test_a_user_has_a_unit_without_what_only_root_can_ask(unit):
 
 def test_secrets_are_not_in_it(unit):
     assert "canary" not in unit(env_secret={"TOKEN": "canary"}, env={"A": "canary"})[0]
+
+
+def test_directories_have_the_owner_that_is_ours_to_give():
+    def found(manager: str, is_system: bool = True, logs: str = "/srv/log", **more: object) -> list[dict[str, str]]:
+        spec = {"name": "shop", "user": "web", "group": "webs", "logs": {"dir": logs}, "services": [], "options": {}}
+        servers = [{"spec": {**spec, **more}, "paths": {"data_dir": "/srv/data"}}]
+        return services.directories(servers, manager, is_system)
+
+    data = {"path": "/srv/data", "owner": "web", "group": "webs"}
+    assert found("none", is_system=False) == [{"path": "/srv/log"}, {"path": "/srv/data"}]
+    assert found("none") == [{"path": "/srv/log", "owner": "root"}, data]
+    assert found("systemd") == [{"path": "/srv/log", "owner": "web", "group": "webs"}, data]
+    assert found("systemd", logs="/var/log/m/shop") == [{"path": "/var/log/m/shop"}, data]
+    of_root = found("systemd", logs="/var/log/m/shop", options={"https_port": 443})
+    assert of_root == [{"path": "/var/log/m/shop", "owner": "root"}, data]
