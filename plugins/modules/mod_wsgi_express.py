@@ -144,7 +144,7 @@ reasons:
   type: list
   elements: str
 files:
-  description: Files that differ.
+  description: Files that differ. A server root that was not there stands for everything in it.
   returned: always
   type: list
   elements: str
@@ -216,6 +216,8 @@ class Instance:
         self.env = (self.params["env_content"] or "").encode()
         self.env_before = read(self.params["env_file"])
         self.port = int(self.params["options"].get("port", 8000))
+        self.is_new = not os.path.lexists(root)
+        self.env_created = False
 
     # -- what differs
     def express(self, command: str, *more: str) -> str:
@@ -266,8 +268,13 @@ class Instance:
 
     def differing(self, plan: dict) -> list[str]:
         files = [file["path"] for file in plan["files"] if file["state"] != "same"]
-        files += [self.params["env_file"]] if self.env_differs() else []
+        files += [self.params["env_file"]] if self.env_differs() or self.env_created else []
         return files + ([self.service.file] if self.service.differs else [])
+
+    def told(self, files: list[str]) -> list[str]:
+        """The files for the result. A server root that was not there stands for everything in it."""
+        root = self.params["server_root"]
+        return [root, *(file for file in files if not file.startswith(root + os.sep))] if self.is_new else files
 
     def diff(self, plan: dict) -> list[dict]:
         shown = [{"prepared": file["diff"]} for file in plan["files"] if file.get("diff")]
@@ -334,21 +341,26 @@ class Instance:
         return " The previous configuration is back and serves."
 
 
+def without_plan(instance: Instance, why: str) -> dict:
+    """In check mode, of an instance that mod_wsgi-express cannot be asked about yet."""
+    instance.check_port()
+    runs = instance.server.pid() is not None
+    files = [instance.params["server_root"], *instance.differing({"files": []})]
+    return result(instance.params["name"], STOP_START, [why if runs else "it does not run"], files, runs)
+
+
 def started(instance: Instance) -> dict:
     module, params = instance.module, instance.params
     if module.check_mode and not os.access(params["python"], os.X_OK):
-        runs = instance.server.pid() is not None
-        return result(params["name"], STOP_START, ["its virtual environment is new"], [params["server_root"]], runs)
+        return without_plan(instance, "its virtual environment is new")
     if params["env_file"] and instance.env_before is None and not module.check_mode:
         os.makedirs(os.path.dirname(params["env_file"]), mode=0o755, exist_ok=True)
         write(params["env_file"], instance.env, 0o600)  # express wants to see the file it is told about
-        created, instance.env_before = True, instance.env
-    else:
-        created = False
+        instance.env_created, instance.env_before = True, instance.env
     if params["env_file"] and instance.env_before is None:
-        return result(params["name"], STOP_START, ["nothing was set up here before"], [params["server_root"]])
+        return without_plan(instance, "nothing was set up here before")
     plan = instance.plan()
-    files = instance.differing(plan) + ([params["env_file"]] if created else [])
+    files = instance.told(instance.differing(plan))
     interrupts = plan["action"] == STOP_START and plan["pid"] is not None
     found = result(params["name"], plan["action"], plan["reasons"], files, interrupts)
     if found["changed"]:

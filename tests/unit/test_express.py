@@ -341,6 +341,18 @@ def test_a_service_is_defined_started_and_enabled(world, unit):
     assert world.run(**unit("[Service]\n"))["changed"] is False
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["its environment is there", "it is still to come"])
+def test_a_new_instance_is_foreseen(world, unit, made):
+    """What mod_wsgi-express will write, nobody can ask it yet: the server root stands for that."""
+    world.plan("stop_start", "create")
+    foreseen = world.run(check=True, **unit("x"), **({} if made else {"python": "/nonexistent/bin/python"}))
+    assert not world.root.parent.exists()
+    found = world.run(**unit("x"))
+    for key in ("changed", "action", "files", "reasons", "would_interrupt", "msg"):
+        assert found[key] == foreseen[key], key
+    assert found["files"] == [str(world.root), str(world.env), str(unit.file)]
+
+
 def test_a_changed_definition_needs_stop_and_start_and_check_mode_knows(world, unit):
     world.plan("stop_start", "create")
     world.run(**unit("[Service]\nNice=1\n"))
