@@ -202,6 +202,17 @@ def test_a_service_script_that_returns_is_started_again(httpd: Make) -> None:
     until(lambda: notes.read_text().count("begin") >= 2 and len(server.daemon_pids()) == 1, "it was started again")
 
 
+def test_a_service_script_that_fails_says_so(httpd: Make) -> None:
+    server = httpd(
+        "WSGIDaemonProcess s processes=1 threads=0\n"
+        "WSGIImportScript {apps}/service.py process-group=s application-group=%{GLOBAL}\n",
+        start=False,
+    )
+    server.app("service.py", "import sys\nsys.exit(3)\n")
+    server.start()
+    server.wait_log(r"MWS2052: the service script '.*service\.py' exited with a failure")
+
+
 def test_a_service_takes_no_requests(httpd: Make) -> None:
     server, _ = service(httpd)
     text = server.conf.read_text()

@@ -49,6 +49,12 @@ def test_script_alias_order_and_missing_script(serve: Make) -> None:
     assert server.get("/late").status == 500  # the first alias that matches wins: /late is a path of responses.py
 
 
+def test_a_path_below_the_script_may_be_refused(serve: Make) -> None:
+    server = serve("responses.py", "<Location />\nAcceptPathInfo Off\n</Location>\n")
+    assert server.get("/hello").status == 404
+    server.wait_log("MWS4084: AcceptPathInfo off disallows user's path")
+
+
 def test_a_missing_script_is_404(httpd: Make, mode: str) -> None:
     group = "WSGIDaemonProcess d\nWSGIProcessGroup d\n" if mode == "daemon" else ""
     server = httpd(group + "WSGIScriptAlias /gone {apps}/gone.py\nWSGIScriptAlias /folder {apps}\n")

@@ -46,6 +46,22 @@ def test_supplementary_groups(httpd: Make) -> None:
     assert set(facts["groups"]) - {facts["gid"]} == {audio, audio + 1000}
 
 
+@only_root
+def test_a_user_that_the_server_cannot_become(httpd: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apache that is not started as root runs its daemons as itself, and says what that makes of user=."""
+    server = daemon(httpd, "user=games", start=False)
+    name, group = server_account()
+    account = pwd.getpwnam(name)
+    for path in (server.root, *server.root.rglob("*")):
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    plain = server.command
+    become = ["setpriv", f"--reuid={name}", f"--regid={group}", "--clear-groups"]
+    monkeypatch.setattr(server, "command", lambda *arguments: [*become, *plain(*arguments)])
+    server.start()
+    assert around(server)["uid"] == account.pw_uid
+    assert "MWS4011" in server.log()
+
+
 # --- chroot ---
 
 

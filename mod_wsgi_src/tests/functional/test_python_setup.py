@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any, Callable
 
 import pytest
@@ -102,6 +103,30 @@ def test_destroy_interpreter(serve: Make, value: str, notes: str) -> None:
     assert server.get("/").status == 200
     server.stop()
     assert (path.read_text() if path.exists() else "") == notes
+
+
+ENDS_BADLY = """
+import atexit, threading
+
+def fails():
+    raise ValueError("at the very end")
+
+threading._shutdown = atexit._run_exitfuncs = fails
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"ok"]
+"""
+
+
+def test_an_end_that_an_application_spoilt_is_told(serve: Make) -> None:
+    server = serve("ends_badly.py", "WSGIApplicationGroup inner\nWSGIDestroyInterpreter On\n", start=False)
+    server.app("ends_badly.py", ENDS_BADLY)
+    server.start()
+    assert server.get("/").status == 200
+    server.stop()
+    for code in ("MWS2024", "MWS2025"):
+        assert re.search(rf"{code}: .*\n(.*\n)*?.*ValueError: at the very end", server.log()), code
 
 
 # --- sections ---

@@ -193,6 +193,17 @@ def test_shutdown_timeout(httpd: Make) -> None:
     assert pid not in server.daemon_pids()
 
 
+def test_shutdown_timeout_of_a_process_that_cannot_act(httpd: Make) -> None:
+    """A stopped process hears no signal and has no watch of its own: the manager ends it."""
+    server = daemon(httpd, "processes=1 threads=2 shutdown-timeout=1")
+    pid = int(server.get("/pid").text)
+    os.kill(pid, signal.SIGSTOP)
+    server.graceful()
+    server.wait_log(f"MWS3044: daemon process {pid} of group '.*' does not end: killed", timeout=30.0)
+    until(lambda: pid not in server.daemon_pids(), "it is gone")
+    assert server.get("/hello").status == 200
+
+
 def test_inactivity_timeout(httpd: Make) -> None:
     server = daemon(httpd, "processes=1 threads=2 inactivity-timeout=1")
     before = int(server.get("/pid").text)

@@ -315,7 +315,8 @@ static void *sleep_in_python(void *unused)
     return NULL;
 }
 
-static void stacks(void)
+/* The stacks are written while an application sleeps, until the log has that text. */
+static int stacks_say(const char *wanted)
 {
     struct timespec pause = {0, 20000000};
     pthread_t thread;
@@ -326,12 +327,27 @@ static void stacks(void)
                "def application(environ, start_response):\n    nap_of_the_application()\n",
                1000);
     pthread_create(&thread, NULL, sleep_in_python, NULL);
-    while (!strstr(process_log_text(), "in nap_of_the_application") && tries++ < 100) {
+    while (!strstr(process_log_text(), wanted) && tries++ < 100) {
         nanosleep(&pause, NULL);
         wpy_dump_stacks(2000);
     }
     pthread_join(thread, NULL);
-    CHECK(strstr(process_log_text(), "in nap_of_the_application") && strstr(process_log_text(), "Thread "));
+    return strstr(process_log_text(), wanted) != NULL;
+}
+
+static void stacks(void)
+{
+    CHECK(stacks_say("in nap_of_the_application") && strstr(process_log_text(), "Thread "));
+}
+
+static void stacks_that_cannot_be_read(void)
+{
+    snprintf(path, sizeof path, "%s", scratch("spoils.wsgi"));
+    write_file(path, "import traceback\ntraceback.kept, traceback.format_stack = traceback.format_stack, None\n", 1000);
+    CHECK(!wpy_import_script(path, "") && stacks_say("MWS2055"));
+    snprintf(path, sizeof path, "%s", scratch("mends.wsgi"));
+    write_file(path, "import traceback\ntraceback.format_stack = traceback.kept\n", 1000);
+    CHECK(!wpy_import_script(path, ""));
 }
 
 static void import_script(void)
@@ -357,6 +373,7 @@ static const tap_test tests[] = {
     TAP_TEST(one_load_for_all),
     TAP_TEST(gil_probe),
     TAP_TEST(stacks),
+    TAP_TEST(stacks_that_cannot_be_read),
     TAP_TEST(import_script),
     TAP_TEST(F6_too_many_interpreters),
 };
