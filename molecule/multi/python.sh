@@ -7,6 +7,9 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# shellcheck source=../../tools/lib/debian_mirror.sh
+. "$here/../../tools/lib/debian_mirror.sh"
+
 prefix=/opt/python3.13
 packages="xz-utils zlib1g-dev libbz2-dev libffi-dev libsqlite3-dev"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/modwsgi-toolkit/python
@@ -21,12 +24,10 @@ if [ -s "$archive" ]; then
 fi
 
 image=$("$here/../shared/image.sh" bookworm)
-# shellcheck disable=SC2016  # what stands in single quotes is for apt-get
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
-    grep -v security | sort -u | head -n 1)
+mirror=$(debian_mirror)
 part=$(mktemp -d "$cache/.part-XXXXXX")
 trap 'rm -rf "$part"' EXIT
-apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|http::Proxy|https::Proxy) "' >"$part/apt.conf" || true
+debian_mirror_settings >"$part/apt.conf"
 # shellcheck disable=SC3045  # dash has it
 files=$(ulimit -Hn)
 podman --runtime runc run --rm --network host --ulimit "nofile=$files:$files" --ulimit nproc=32768:32768 \

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # image.sh SUITE: prints the reference of a podman image of that Debian release, with systemd and what builds need.
-# shellcheck disable=SC2016  # what stands in single quotes is for apt-get and mmdebstrap
+# shellcheck disable=SC2016  # what stands in single quotes is for mmdebstrap
 #
 # The image is tagged with the hash of its recipe and kept as a tar in the cache, so that only a new recipe costs time.
 set -eu
+
+# shellcheck source=../../tools/lib/debian_mirror.sh
+. "$(dirname -- "$0")/../../tools/lib/debian_mirror.sh"
 
 suite=$1
 base=systemd-sysv,dbus,python3,python3-apt,sudo,ca-certificates,iproute2,procps,curl
@@ -23,9 +26,7 @@ if podman image exists "$image"; then
 fi
 
 if [ ! -s "$archive" ]; then
-    # The mirror is the one that this machine's apt uses, with its settings: a frozen one has expired Release files.
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
-        grep -v security | sort -u | head -n 1)
+    mirror=$(debian_mirror)
     part=$(mktemp "$cache/.$suite-XXXXXX")
     trap 'rm -f "$part"' EXIT
     set -- --quiet --format=tar --mode=root --variant=minbase --include="$base,$build" \
@@ -33,7 +34,7 @@ if [ ! -s "$archive" ]; then
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt=force-unsafe-io \
         --customize-hook='rm -f "$1"/etc/hostname; : > "$1"/etc/machine-id'
-    settings=$(apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|http::Proxy|https::Proxy) "' || true)
+    settings=$(debian_mirror_settings)
     while IFS= read -r setting; do
         [ -z "$setting" ] || set -- "$@" --aptopt="$setting"
     done <<SETTINGS

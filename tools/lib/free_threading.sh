@@ -3,6 +3,9 @@
 # The server's tests with a CPython that has no GIL. Debian does not package one: it is built from Debian's source
 # package, once, into the cache.
 
+# shellcheck source=debian_mirror.sh
+. "$CHECKOUT/tools/lib/debian_mirror.sh"
+
 FREE_THREADED_RELEASE=trixie
 FREE_THREADED_SOURCE=python3.13
 FREE_THREADED_PACKAGES="xz-utils libffi-dev zlib1g-dev pkg-config"
@@ -34,9 +37,7 @@ build_free_threaded() {
 # With apt, so that its signature is checked; from the mirror that this machine uses, and without a trace in its lists.
 fetch_python_source() (
     mkdir -p "$1/apt/lists/partial" "$1/apt/archives/partial" && cd "$1" || return
-    # shellcheck disable=SC2016  # for apt-get
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
-        grep -v security | sort -u | head -n 1)
+    mirror=$(debian_mirror)
     echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $FREE_THREADED_RELEASE main" >apt/sources.list
     chmod -R a+rX "$1"
     set -- -qq -o Dir::Etc::SourceList="$PWD/apt/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$PWD/apt/lists" \
