@@ -58,6 +58,8 @@ def test_it_survives_a_restart(host: Host) -> None:
 
 def test_the_unit_had_no_complaint(host: Host) -> None:
     """Neither of systemd, about lines of the unit that it does not know, nor about something that the unit forbids."""
-    journal = host.check_output(f"journalctl --no-pager --unit {UNIT}")
+    lines = host.check_output(f"journalctl --no-pager --unit {UNIT}").splitlines()
+    # The cgroup of a container may be one whose kernel counts no processes.
+    lines = [line for line in lines if "Failed to read pids.max for control group" not in line]
     for word in ("Operation not permitted", "Permission denied", "Read-only file system", "Failed"):
-        assert word not in journal
+        assert [line for line in lines if word in line] == []
