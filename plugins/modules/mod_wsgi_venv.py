@@ -162,6 +162,7 @@ class Environment:
 
     def make(self) -> None:
         params = self.params
+        os.umask(0o022)  # other users read it, whatever root's umask is
         self.run("making a virtual environment", params["python"], "-m", "venv", "--clear", self.path)
         self.write("constraints.txt", f"mod_wsgi=={params['version']}\n")
         keep = ("-c", self.constraints)  # the exact version of mod_wsgi that pip must keep to

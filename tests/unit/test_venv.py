@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_made_once(host):
     host.notes.unlink()
     again = host.make()
     assert (again["changed"], again["path"], host.calls()) == (False, path, [])
+
+
+def test_users_read_it_whatever_the_umask(host):
+    before = os.umask(0o077)
+    try:
+        path = Path(host.make()["path"])
+    finally:
+        os.umask(before)
+    assert {entry.stat().st_mode & 0o055 for entry in (path, path / "bin", path / "bin" / "pip")} == {0o055}
 
 
 def test_named_after_its_contents(host):
