@@ -151,9 +151,9 @@ def causes(lab: Lab) -> Outcome:
 # --- a storm ---
 
 
-@goal("R29", "a group that cannot start, for 15 s: starts, CPU, lines", "<= 1 start/s, < 10 % of a core, <= 2 lines/s")
+@goal("R29", "a group that cannot start, for 60 s: starts, CPU, lines", "<= 1 start/s, < 10 % of a core, <= 2 lines/s")
 def storm(lab: Lab) -> Outcome:
-    seconds = 15
+    seconds = 60
     config = GROUP.format(options="processes=1", script="deaths.py") + IMPORT
     server = Httpd(lab.module)
     try:
