@@ -61,6 +61,15 @@ options:
       - When it does not load, the old ones serve on and this module fails.
     type: str
     default: ""
+  code_dir:
+    description: Directory of O(code_sha256).
+    type: path
+  code_sha256:
+    description:
+      - Checksums of scripts by their paths below O(code_dir), as a task before this one brings them.
+      - For check mode, in which that task has brought nothing.
+    type: dict
+    default: {}
   service:
     description: How the operating system runs the server, from the filter P(modwsgi.toolkit.service#filter).
     type: dict
@@ -216,6 +225,7 @@ class Instance:
         self.env = (self.params["env_content"] or "").encode()
         self.env_before = read(self.params["env_file"])
         self.port = int(self.params["options"].get("port", 8000))
+        self.manifest = os.path.join(root, "express.json")
         self.is_new = not os.path.lexists(root)
         self.env_created = False
 
@@ -258,18 +268,38 @@ class Instance:
 
     def _more_reasons(self) -> list[tuple[bool, str, str]]:
         pending = self.state.get("pending") or NONE
+        coming = self.coming()
         names = ", ".join(changed_names(self.env_before or b"", self.env)) if self.env_differs() else ""
         return [
             (self.env_differs(), STOP_START, f"environment changed: {names}"),
             (self.state.get("release") != self.params["release"], USR1, "the code of the application changed"),
+            # As mod_wsgi-express decides, once the scripts are there.
+            (len(coming) > 1 and "the application" in coming, GRACEFUL, f"{' and '.join(coming)} changed"),
             (self.state.get("service") != self.service.digest, STOP_START, "the definition of the service changed"),
             (pending in STRENGTH[1:], pending, "an earlier run was interrupted before it took effect"),
         ]
 
     def differing(self, plan: dict) -> list[str]:
         files = [file["path"] for file in plan["files"] if file["state"] != "same"]
+        if self.coming() and self.manifest not in files:
+            files.append(self.manifest)
         files += [self.params["env_file"]] if self.env_differs() or self.env_created else []
         return files + ([self.service.file] if self.service.differs else [])
+
+    def coming(self) -> list[str]:
+        """In check mode, what will be a new script: the application, and services. The manifest tells what is there."""
+        if not self.module.check_mode:
+            return []
+        manifest = json.loads(read(self.manifest) or b"{}")
+        known = {"the application": manifest.get("application", {})}
+        known.update({f"service {name}": scripts for name, scripts in manifest.get("services", {}).items()})
+        directory = self.params["code_dir"] or ""
+        new = {os.path.normpath(os.path.join(directory, path)): it for path, it in self.params["code_sha256"].items()}
+        return [
+            what
+            for what, scripts in known.items()
+            if any(new.get(path, digest) != digest for path, digest in scripts.items())
+        ]
 
     def told(self, files: list[str]) -> list[str]:
         """The files for the result. A server root that was not there stands for everything in it."""
@@ -434,6 +464,8 @@ def main() -> None:
             "env_file": {"type": "path"},
             "env_content": {"type": "str", "no_log": True},
             "release": {"type": "str", "default": ""},
+            "code_dir": {"type": "path"},
+            "code_sha256": {"type": "dict", "default": {}},
             "service": {
                 "type": "dict",
                 "default": {},

@@ -303,8 +303,8 @@ class Work:
     def settled(self) -> dict:
         version = self.params["version"] or ""
         if version and self.releases.needs_switch(version, self.params["venv"]):
-            if self.module.check_mode:  # the switch before this was only foreseen
-                return self.result(version, False)
+            if self.module.check_mode:  # the switch before this was only foreseen; the first one has nothing to settle
+                return self.result(version, bool(self.releases.before_switch()["version"]))
             self.fail(f"release {version} is not the one that is served. Switch to it first")
         was_switching = bool(version) and self.releases.is_switching
         result = self.result(version, was_switching)

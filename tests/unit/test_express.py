@@ -353,6 +353,25 @@ def test_a_new_instance_is_foreseen(world, unit, made):
     assert found["files"] == [str(world.root), str(world.env), str(unit.file)]
 
 
+def test_scripts_that_are_still_to_come(world):
+    """In check mode; else mod_wsgi-express itself has seen them."""
+    world.installed()
+    known = {"application": {"/srv/code/wsgi.py": "1"}, "services": {"mail": {"/srv/code/lib/mail.py": "2"}}}
+    manifest = world.root / "express.json"
+    manifest.write_text(json.dumps(known))
+
+    def foreseen(check: bool = True, **scripts: str) -> tuple[str, list[str]]:
+        paths = {path.replace("_", "/") + ".py": digest for path, digest in scripts.items()}
+        found = world.run(check=check, release="two", code_dir="/srv/code", code_sha256=paths)
+        return found["action"], found["files"]
+
+    assert foreseen(wsgi="1", lib_mail="2", other="3") == ("usr1", [])
+    assert foreseen(wsgi="new", lib_mail="2") == ("usr1", [str(manifest)])
+    assert foreseen(wsgi="1", lib_mail="new") == ("usr1", [str(manifest)])
+    assert foreseen(wsgi="new", lib_mail="new") == ("graceful", [str(manifest)])
+    assert foreseen(check=False, wsgi="new", lib_mail="new") == ("usr1", [])
+
+
 def test_a_changed_definition_needs_stop_and_start_and_check_mode_knows(world, unit):
     world.plan("stop_start", "create")
     world.run(**unit("[Service]\nNice=1\n"))

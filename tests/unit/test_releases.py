@@ -168,8 +168,10 @@ def test_check_mode_writes_nothing(host):
     host.release("1", "one")
     before = times(host.root)
     assert host.switch("1", 2, check=True)["changed"] is True
-    assert host.settle("1", 2, check=True)["changed"] is False
+    assert host.settle("1", 2, check=True)["changed"] is True
     assert times(host.root) == before
+    assert host.switch("1", 2)["changed"] is True
+    assert host.settle("1", 2)["changed"] is True
 
 
 def test_releases_beyond_keep_go_and_environments_that_none_needs(host):
