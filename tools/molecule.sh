@@ -9,6 +9,10 @@
 # shellcheck source=lib/images.sh
 . "$CHECKOUT/tools/lib/images.sh"
 
+for scenario; do
+    [ "$scenario" = --all ] || [ -e "$CHECKOUT/molecule/$scenario/molecule.yml" ] ||
+        die "molecule: unknown scenario '$scenario'; there are $(molecule_all | tr '\n' ' ')"
+done
 if is_root; then
     # shellcheck disable=SC2086  # lists of words
     need_packages molecule $SERVER_PACKAGES $IMAGE_PACKAGES
