@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What check mode says, and what the run then does. The tests are one story from a bare host on, in this order."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playbook import NAMES, Run, instances, play
+from testinfra.host import Host
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+LIST = CHECKOUT / "docs" / "guides" / "check-mode.md"
+
+
+def documented(heading: str) -> set[str]:
+    """The tasks that the document lists under a heading."""
+    section = LIST.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE))
+
+
+def everything(host: Host) -> str:
+    """Every file with its time of change, but for what Ansible leaves for the time of a task, and for logs."""
+    return host.check_output(
+        "find /etc /opt /var/lib /var/log /usr -xdev -type f ! -path '/var/log/journal/*' ! -path '/var/lib/systemd/*' "
+        "! -path '*/__pycache__/*' ! -path '/var/log/mod_wsgi/*' ! -path '/var/log/apt/*' "
+        "-printf '%p %T@\\n' | LC_ALL=C sort"
+    )
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("play")
+
+
+@pytest.fixture(scope="module")
+def source(directory: Path) -> Path:
+    for name in NAMES:
+        shutil.copytree(CHECKOUT / "molecule" / "shared" / "app", directory / "source" / name)
+        (directory / "source" / name / "requirements.txt").write_text("itsdangerous==2.1.2\n")
+    return directory / "source"
+
+
+def passed(run: Run) -> Run:
+    assert run.code == 0, run.output[-4000:]
+    return run
+
+
+def predicted(host: Host, directory: Path, wanted: list) -> tuple[Run, Run]:
+    """Check mode, which changes nothing, and the run."""
+    before = everything(host)
+    foreseen = passed(play(directory, wanted, "--check", "--diff"))
+    assert everything(host) == before
+    return foreseen, passed(play(directory, wanted))
+
+
+def test_a_bare_host(host: Host, directory: Path, source: Path) -> None:
+    foreseen, done = predicted(host, directory, instances(source))
+    assert set(foreseen.servers()) == set(done.servers()) == set(NAMES)
+    assert set(foreseen.actions().values()) == set(done.actions().values()) == {"stop_start"}
+    missed = done.tasks("changed") - foreseen.tasks("changed")
+    assert missed == documented("What check mode cannot foresee on a bare host")
+    assert foreseen.tasks("changed") - done.tasks("changed") == documented("What only check mode says")
+
+
+def test_a_host_with_nothing_to_do(host: Host, directory: Path, source: Path) -> None:
+    foreseen, done = predicted(host, directory, instances(source))
+    for run in (foreseen, done):
+        assert run.tasks("changed") == set()
+        assert run.servers() == dict.fromkeys(NAMES, ("none", (), False))
+
+
+def test_code_threads_and_environment(host: Host, directory: Path, source: Path) -> None:
+    script = source / "shop" / "wsgi.py"
+    script.write_text(script.read_text() + "# another version\n")
+    wanted = instances(
+        source, blog={"threads": 7}, wiki={"env": {"COLOUR": "red"}, "env_secret": {"TOKEN": "canary-two"}}
+    )
+    foreseen, done = predicted(host, directory, wanted)
+    assert foreseen.servers() == done.servers()
+    assert "none" not in done.actions().values()
+    assert done.actions()["blog"] == "graceful"
+    assert done.actions()["wiki"] == "stop_start"
+    assert re.search(r"^\+.*threads=7", foreseen.output, re.MULTILINE)
+    for run in (foreseen, done):
+        assert "canary" not in run.output
+        assert "COLOUR, TOKEN" in run.output
+
+
+def test_packages_a_stop_and_a_new_one(host: Host, directory: Path, source: Path) -> None:
+    (source / "shop" / "requirements.txt").write_text("itsdangerous==2.2.0\n")
+    shutil.copytree(source / "blog", source / "news")
+    wanted = instances(
+        source,
+        blog={"state": "stopped"},
+        wiki={"env": {"COLOUR": "red"}, "env_secret": {"TOKEN": "canary-two"}},
+        news={"port": 8004, "source": str(source / "news"), "app": "wsgi.py", "env": {"COLOUR": "new"}},
+    )
+    foreseen, done = predicted(host, directory, wanted)
+    assert foreseen.servers() == done.servers()
+    assert done.actions() == {"shop": "usr1", "blog": "stop", "wiki": "none", "news": "stop_start"}
+    assert foreseen.tasks("changed") == done.tasks("changed")
+
+
+def test_a_removed_one_and_a_named_release(host: Host, directory: Path, source: Path) -> None:
+    wanted = instances(
+        source,
+        shop={"source": None, "release": {"src": str(source / "shop"), "version": "2"}},
+        blog={"state": "absent"},
+        wiki={
+            "env": {"COLOUR": "red"},
+            "env_secret": {"TOKEN": "canary-two"},
+            "options": {"limit_request_body": 1000000},
+        },
+        news={"port": 8004, "source": str(source / "news"), "app": "wsgi.py", "env": {"COLOUR": "new"}},
+    )
+    foreseen, done = predicted(host, directory, wanted)
+    assert foreseen.servers() == done.servers()
+    assert done.actions() == {"shop": "usr1", "blog": "remove", "wiki": "graceful", "news": "none"}
+    assert foreseen.tasks("changed") == done.tasks("changed")
