@@ -49,6 +49,16 @@ def apxs(key: str) -> str:
     return subprocess.run([tool, "-q", key], check=True, capture_output=True, text=True).stdout.strip()
 
 
+@functools.cache
+def httpd_release() -> str:
+    """Such as "2.4.68"."""
+    program = f"{apxs('SBINDIR')}/{apxs('PROGNAME')}"
+    said = subprocess.run([program, "-v"], check=True, capture_output=True, text=True).stdout
+    match = re.search(r"Apache/(\S+)", said)
+    assert match, said
+    return match[1]
+
+
 def server_account() -> tuple[str, str]:
     """The user and group that a server started as root gives its children."""
     for user in ("www-data", "apache", "http", "webservd", "nobody"):
