@@ -254,9 +254,10 @@ def test_logs_follow(express, script):
             reader.start()
             reader.join(15)
             assert "/first" in lines[0]
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_a_command_line_that_ps_cut(venv):
