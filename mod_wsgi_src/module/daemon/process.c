@@ -472,9 +472,12 @@ _Noreturn void wdm_process_run(wdm_generation *generation, const wdm_post *post,
     if (run_imports(&process) < 0 && process.successor)
         fail_start(&process, "a script to be loaded at start failed: the process that it was to replace serves on");
     atomic_store(&process.record->served, 0);
-    if (wdm_workers_start(&process) < 0 || wio_ready_add(process.ready, process.listener) < 0)
+    if (wdm_workers_start(&process) < 0)
         fail_start(&process, strerror(errno));
     atomic_store(&process.phase, WDM_SERVING);
+    /* Before the first request, which may ask for a successor: the manager would not hear that from one that starts. */
     tell_manager(&process, WDM_READY);
+    if (wio_ready_add(process.ready, process.listener) < 0)
+        fail_start(&process, strerror(errno));
     finish(&process);
 }
