@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -122,3 +123,18 @@ def test_a_large_response(server: Httpd, tmp_path: Path) -> None:
     child, daemon = traced(server, "/large", tmp_path)
     assert daemon.each("sendmsg") <= 1.1, daemon.calls
     assert child.each("recvmsg") <= 1.1, child.calls
+
+
+def test_H4_ready_is_told_before_the_first_connection(server: Httpd, tmp_path: Path) -> None:
+    """A request may ask for a successor at once; the manager hears that from none that it thinks is starting."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    (manager,), (daemon,) = server.managers(), server.daemons()
+    with Trace(manager.pid, tmp_path / "manager") as trace:
+        os.kill(daemon.pid, signal.SIGKILL)
+        assert server.get("/").body == b"Hello World!"
+    lines = trace.output.read_text().splitlines()
+    accepted = next(re.search(r"accept4\((\d+)", line)[1] for line in lines if " accept4(" in line)
+    told = next(n for n, line in enumerate(lines) if re.search(r' write\(\d+, "Y", 1', line))
+    listens = next(n for n, line in enumerate(lines) if re.search(rf"epoll_ctl\(\d+, EPOLL_CTL_ADD, {accepted},", line))
+    assert told < listens, lines[listens : told + 1]
