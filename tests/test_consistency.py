@@ -118,3 +118,12 @@ def test_the_example_is_pinned(checkout):
     lines = (checkout / "examples" / "requirements.txt").read_text().splitlines()
     for line in lines:
         assert line.startswith("#") or re.match(r"[A-Za-z0-9_-]+==[0-9]", line), line
+
+
+def test_every_failure_that_is_told_is_tested(checkout):
+    """docs/failures.md and the names of the server's tests have the same ids."""
+    told = re.findall(r"^\| ([A-H]\d*) \|", (checkout / "docs/failures.md").read_text(), re.MULTILINE)
+    assert len(told) == len(set(told)) > 70
+    tests = "\n".join(path.read_text() for path in (checkout / "mod_wsgi_src/tests").rglob("test_*.py"))
+    names = re.findall(r"def test_((?:[A-H]\d+_)+|E_)", tests)
+    assert {row for name in names for row in name.strip("_").split("_")} == set(told)
