@@ -28,15 +28,9 @@ def daemon(httpd: Make, options: str, app: str = "environment.py", config: str =
     )
 
 
-def around(server: Httpd) -> dict[str, Any]:
-    response = server.get("/")
-    assert response.status == 200, server.log()[-3000:]
-    return json.loads(response.body)["process"]
-
-
 @only_root
 def test_daemons_run_as_the_server_s_user_by_default(httpd: Make) -> None:
-    facts = around(daemon(httpd, "threads=1"))
+    facts = daemon(httpd, "threads=1").around()
     entry = pwd.getpwnam(server_account()[0])
     assert (facts["uid"], facts["gid"]) == (entry.pw_uid, entry.pw_gid)
 
@@ -51,7 +45,7 @@ def other_user() -> pwd.struct_passwd:
 def test_user_and_group(httpd: Make) -> None:
     user = other_user()
     server = daemon(httpd, f"user={user.pw_name} group=#{user.pw_gid} threads=1")
-    facts = around(server)
+    facts = server.around()
     assert (facts["uid"], facts["gid"]) == (user.pw_uid, user.pw_gid)
     assert set(facts["groups"]) == set(os.getgrouplist(user.pw_name, user.pw_gid))
     status = Path(f"/proc/{facts['pid']}/status").read_text()
@@ -66,7 +60,7 @@ def test_user_and_group(httpd: Make) -> None:
 @only_root
 def test_the_socket_belongs_to_the_server_s_user(httpd: Make) -> None:
     server = daemon(httpd, f"user={other_user().pw_name} threads=1")
-    assert around(server)["uid"] == other_user().pw_uid
+    assert server.around()["uid"] == other_user().pw_uid
     sockets = [path for path in (server.root / "run").iterdir() if path.is_socket()]
     assert sockets
     for path in sockets:
@@ -75,12 +69,12 @@ def test_the_socket_belongs_to_the_server_s_user(httpd: Make) -> None:
 
 
 def test_umask(httpd: Make) -> None:
-    assert around(daemon(httpd, "threads=1 umask=0027"))["umask"] == 0o027
+    assert daemon(httpd, "threads=1 umask=0027").around()["umask"] == 0o027
 
 
 def test_home(httpd: Make) -> None:
     server = daemon(httpd, "threads=1 home={data}")
-    facts = around(server)
+    facts = server.around()
     assert facts["cwd"] == str(server.data)
     assert facts["path"][0] == str(server.data)
 
@@ -92,7 +86,7 @@ def test_a_missing_home_is_told(httpd: Make) -> None:
 
 
 def test_lang_and_locale(httpd: Make) -> None:
-    facts = around(daemon(httpd, "threads=1 lang=C.UTF-8 locale=C.UTF-8"))
+    facts = daemon(httpd, "threads=1 lang=C.UTF-8 locale=C.UTF-8").around()
     assert facts["environment"]["LANG"] == "C.UTF-8"
     assert facts["environment"]["LC_ALL"] == "C.UTF-8"
     assert facts["locale"] == "C.UTF-8"
@@ -101,7 +95,7 @@ def test_lang_and_locale(httpd: Make) -> None:
 @pytest.mark.parametrize(("name", "title"), [("%{GROUP}", "(wsgi:d)"), ("my-title", "my-title")])
 def test_display_name(httpd: Make, name: str, title: str) -> None:
     server = daemon(httpd, f"threads=1 display-name={name}")
-    assert around(server)["title"].startswith(title)
+    assert server.around()["title"].startswith(title)
 
 
 def test_processes_and_threads(httpd: Make) -> None:
@@ -114,14 +108,14 @@ def test_processes_and_threads(httpd: Make) -> None:
 
 
 def test_argv_and_private_environment(httpd: Make) -> None:
-    facts = around(daemon(httpd, "threads=1"))
+    facts = daemon(httpd, "threads=1").around()
     assert facts["argv"] == ["mod_wsgi"]
 
 
 def test_daemons_keep_no_listening_socket(httpd: Make) -> None:
     """A daemon that kept httpd's port would keep it busy after a stop."""
     server = daemon(httpd, "threads=1")
-    around(server)
+    server.around()
     inodes = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()

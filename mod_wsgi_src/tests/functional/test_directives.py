@@ -16,12 +16,6 @@ GLOBAL = "WSGIApplicationGroup %{GLOBAL}\n"
 ONE_GROUP = "WSGIDaemonProcess d\nWSGIProcessGroup d\nWSGIScriptAlias / {apps}/groups.py\n"
 
 
-def around(server: Httpd, path: str = "/") -> dict[str, Any]:
-    response = server.get(path)
-    assert response.status == 200, server.log()[-3000:]
-    return json.loads(response.body)["process"]
-
-
 def groups(server: Httpd, path: str = "/", headers: Any = ()) -> dict[str, Any]:
     response = server.get(path, headers)
     assert response.status == 200, server.log()[-3000:]
@@ -360,7 +354,7 @@ def application(environ, start_response):
 
 
 def test_python_home(httpd: Make, lab: Httpd, mode: str) -> None:
-    facts = around(lab, "/environment")
+    facts = lab.around("/environment")
     server = httpd(start=False)
     venv = make_venv(server, facts, facts["version"])
     if mode == "daemon":
@@ -375,7 +369,7 @@ def test_python_home(httpd: Make, lab: Httpd, mode: str) -> None:
 
 
 def test_a_python_home_of_another_version_is_refused(httpd: Make, lab: Httpd, mode: str) -> None:
-    facts = around(lab, "/environment")
+    facts = lab.around("/environment")
     server = httpd(start=False)
     venv = make_venv(server, facts, "3.7.1")
     line = f"WSGIDaemonProcess d python-home={venv}\n" if mode == "daemon" else f"WSGIPythonHome {venv}\n"
@@ -408,7 +402,7 @@ def test_python_path(httpd: Make, mode: str) -> None:
         (server.root / name).mkdir()
     (server.root / "one" / "more.pth").write_text(f"{server.root}/three\n")
     server.start()
-    path = around(server)["path"]
+    path = server.around()["path"]
     wanted = [str(server.root / name) for name in ("one", "three", "two")]
     assert [entry for entry in path if entry in wanted] == wanted
     library = next(i for i, entry in enumerate(path) if entry.endswith("lib-dynload"))

@@ -31,18 +31,12 @@ def daemon(httpd: Make, options: str, app: str = "environment.py", **more: Any) 
     )
 
 
-def around(server: Httpd) -> dict[str, Any]:
-    response = server.get("/")
-    assert response.status == 200, server.log()[-3000:]
-    return json.loads(response.body)["process"]
-
-
 @only_root
 def test_supplementary_groups(httpd: Make) -> None:
     """They replace the user's own, by name or number."""
     audio = grp.getgrnam("audio").gr_gid
     server = daemon(httpd, f"user=games group=games supplementary-groups=audio,#{audio + 1000}")
-    facts = around(server)
+    facts = server.around()
     assert set(facts["groups"]) - {facts["gid"]} == {audio, audio + 1000}
 
 
@@ -58,7 +52,7 @@ def test_a_user_that_the_server_cannot_become(httpd: Make, monkeypatch: pytest.M
     become = ["setpriv", f"--reuid={name}", f"--regid={group}", "--clear-groups"]
     monkeypatch.setattr(server, "command", lambda *arguments: [*become, *plain(*arguments)])
     server.start()
-    assert around(server)["uid"] == account.pw_uid
+    assert server.around()["uid"] == account.pw_uid
     assert "MWS4011" in server.log()
 
 
@@ -186,7 +180,7 @@ def test_socket_user(httpd: Make) -> None:
     assert path.stat().st_uid == pwd.getpwnam("games").pw_uid
     assert server.get("/").status in (500, 503, 504)
     other = daemon(httpd, f"socket-user={server_account()[0]}")
-    assert around(other)["uid"] == pwd.getpwnam(server_account()[0]).pw_uid
+    assert other.around()["uid"] == pwd.getpwnam(server_account()[0]).pw_uid
 
 
 # --- what only they are told ---
@@ -214,7 +208,7 @@ def with_secrets(httpd: Make, text: str, mode: int = 0o600, **options: Any) -> H
 def test_environment_file(httpd: Make) -> None:
     server = with_secrets(httpd, SECRETS)
     server.start()
-    facts = around(server)
+    facts = server.around()
     seen = {
         name: facts["environment"].get(name) for name in ("DATABASE_URL", "QUOTED", "single", "EMPTY", "HASH", "LANG")
     }
@@ -235,11 +229,11 @@ def test_environment_file(httpd: Make) -> None:
 def test_environment_file_of_a_new_process_is_read_again(httpd: Make) -> None:
     server = with_secrets(httpd, "VERSION=1\n")
     server.start()
-    facts = around(server)
+    facts = server.around()
     assert facts["environment"]["VERSION"] == "1"
     (server.root / "secrets").write_text("VERSION=2\n")
     os.kill(facts["pid"], 10)
-    until(lambda: around(server)["environment"]["VERSION"] == "2", "the next process has the new value")
+    until(lambda: server.around()["environment"]["VERSION"] == "2", "the next process has the new value")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import grp
+import json
 import os
 import pwd
 import re
@@ -17,6 +18,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from . import processes
 from .client import Connection, Response, fetch
@@ -287,6 +289,12 @@ class Httpd:
 
     def get(self, path: str = "/", headers: object = (), **options: object) -> Response:
         return fetch(self.port, path, headers, **options)  # type: ignore[arg-type]
+
+    def around(self, path: str = "/") -> dict[str, Any]:
+        """What apps/environment.py, which is served there, tells of its process."""
+        response = self.get(path)
+        assert response.status == 200, self.log()[-3000:]
+        return json.loads(response.body)["process"]
 
     def connect(self) -> Connection:
         return Connection(self.port)

@@ -280,6 +280,17 @@ void start(const wpy_config *config)
     }
 }
 
+int run_in_python(const tap_test *tests, int count)
+{
+    wpy_config config = plain_config();
+    int result;
+    start(&config);
+    result = tap_run(tests, count);
+    wpy_stop("");
+    wio_buf_free(&process_log);
+    return result;
+}
+
 /* ---- files ---- */
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *where)

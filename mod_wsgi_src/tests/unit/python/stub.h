@@ -83,6 +83,14 @@ const char *process_log_text(void);
 wpy_config plain_config(void);
 /* Starts Python or ends the program. */
 void start(const wpy_config *config);
+/* Runs tests in one Python with the plain configuration, from its start to its end; the program's exit code. */
+int run_in_python(const tap_test *tests, int count);
+
+#define PYTHON_MAIN(tests)                                                                                             \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        return run_in_python(tests, (int)(sizeof(tests) / sizeof *(tests)));                                           \
+    }
 
 /* A temporary directory of this program, removed at exit; and files in it, with a modification time in seconds. */
 const char *scratch(const char *name);

@@ -425,13 +425,4 @@ static const tap_test tests[] = {
     TAP_TEST(signals_are_restricted),
 };
 
-int main(void)
-{
-    wpy_config config = plain_config();
-    int result;
-    start(&config);
-    result = tap_run(tests, (int)(sizeof tests / sizeof *tests));
-    wpy_stop("");
-    wio_buf_free(&process_log);
-    return result;
-}
+PYTHON_MAIN(tests)

@@ -155,13 +155,4 @@ static const tap_test tests[] = {
     TAP_TEST(waits_for_the_gil_only_so_long),
 };
 
-int main(void)
-{
-    wpy_config config = plain_config();
-    int result;
-    start(&config);
-    result = tap_run(tests, (int)(sizeof tests / sizeof *tests));
-    wpy_stop("");
-    wio_buf_free(&process_log);
-    return result;
-}
+PYTHON_MAIN(tests)

@@ -436,13 +436,4 @@ static const tap_test tests[] = {
     TAP_TEST(requests_leave_nothing),
 };
 
-int main(void)
-{
-    wpy_config config = plain_config();
-    int result;
-    start(&config);
-    result = tap_run(tests, (int)(sizeof tests / sizeof *tests));
-    wpy_stop("");
-    wio_buf_free(&process_log);
-    return result;
-}
+PYTHON_MAIN(tests)

@@ -378,13 +378,4 @@ static const tap_test tests[] = {
     TAP_TEST(F6_too_many_interpreters),
 };
 
-int main(void)
-{
-    wpy_config config = plain_config();
-    int result;
-    start(&config);
-    result = tap_run(tests, (int)(sizeof tests / sizeof *tests));
-    wpy_stop("");
-    wio_buf_free(&process_log);
-    return result;
-}
+PYTHON_MAIN(tests)
