@@ -77,7 +77,7 @@ def test_H1_twenty_graceful_restarts(httpd: Make) -> None:
     failed: list[str] = []
     slow: list[int] = []
     crew = [
-        threading.Thread(target=lambda: slow.append(fetch(server.port, "/sleeps?n=5", timeout=40).status))
+        threading.Thread(target=lambda: slow.append(fetch(server.port, "/sleeps?n=8", timeout=60).status))
         for _ in range(4)
     ]
     for thread in crew:
