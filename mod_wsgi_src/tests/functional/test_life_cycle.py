@@ -374,3 +374,25 @@ def test_H10_cycles_with_random_signals(httpd: Make) -> None:
                 os.kill(pid, number)
         time.sleep(dice.random() / 8)
         server.stop(dice.choice([signal.SIGTERM, signal.SIGWINCH]))
+
+
+def test_H12_a_second_server_in_the_place_of_the_first(httpd: Make) -> None:
+    """On its port it does not start; on another one, with the same prefix of sockets, both serve. The first is not
+    hurt."""
+    config = DEATHS.format(options="processes=1 threads=2")
+    first = httpd("WSGISocketPrefix {root}/run/wsgi\n" + config)
+    second = httpd(f"WSGISocketPrefix {first.root}/run/wsgi\n" + config, start=False)
+    sockets = sorted((first.root / "run").glob("*.sock"))
+    pid = first.get("/pid").text
+    text = second.conf.read_text()
+    second.conf.write_text(text.replace(f"Listen 127.0.0.1:{second.port}", f"Listen 127.0.0.1:{first.port}"))
+    code, said = second.run("-DFOREGROUND")
+    assert code != 0
+    assert "Address already in use" in said
+
+    second.conf.write_text(text)
+    second.start()
+    assert second.get("/pid").status == 200
+    assert len(list((first.root / "run").glob("*.sock"))) == 2 * len(sockets) == 2
+    second.stop()
+    assert (first.get("/pid").text, sorted((first.root / "run").glob("*.sock"))) == (pid, sockets)
