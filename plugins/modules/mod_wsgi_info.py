@@ -101,6 +101,11 @@ wheels:
     - Empty while there is no httpd yet whose key could be told.
   returned: always
   type: dict
+stale:
+  description: Wheels that were made for what this machine was before, a sentence with the fix each.
+  returned: always
+  type: list
+  elements: str
 platform_key:
   description: The key of the module's wheel. Empty while there is no httpd yet whose key could be told.
   returned: always
@@ -277,6 +282,23 @@ def find_wheel(directory: str) -> str | None:
     return os.path.join(directory, names[-1]) if names else None
 
 
+def stale(wheelhouse: str, wheels: dict[str, dict]) -> list[str]:
+    """Of each wheel that is missing: those of its family were built for another machine than this one is now."""
+    found = []
+    for name, wheel in wheels.items():
+        try:
+            shelves = os.listdir(wheelhouse) if not wheel["path"] else []
+        except OSError:
+            shelves = []
+        old = sorted(key for key in shelves if key.startswith(f"{wheel['family']}-") and key != wheel["key"])
+        if old:
+            found.append(
+                f"{name}: {', '.join(old)} in {wheelhouse} is of another httpd, libpython, source or build environment "
+                f"than this machine has now. The site playbook makes {wheel['key']}"
+            )
+    return found
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -309,6 +331,7 @@ def main() -> None:
         apxs=apxs,
         missing=lacking,
         wheels=wheels,
+        stale=stale(params["wheelhouse"], wheels) if params["wheelhouse"] else [],
         platform_key=wheels["module"]["key"] if wheels else "",
         complete=bool(wheels) and not lacking["run"] and all(wheel["path"] for wheel in wheels.values()),
         uid=os.geteuid(),

@@ -66,8 +66,8 @@ instances:
       type: str
     state:
       description: >-
-        V(ready), V(starting) (some daemon has not loaded the application), V(stopped), or V(unfinished) (its set-up was
-        interrupted).
+        V(ready), V(starting) (some daemon has not loaded the application), V(running) (its own Python cannot be asked
+        for more), V(stopped), or V(unfinished) (its set-up was interrupted).
       type: str
     pid:
       description: Process id of its httpd; 0 when it does not run.
@@ -93,6 +93,13 @@ instances:
     pending:
       description: What an interrupted run left to be done, V(none) when nothing is.
       type: str
+    stale:
+      description:
+        - Where it and the machine have gone apart since it was started, a sentence with the fix each.
+        - Another Python, httpd or module than it was set up with, a release that is not the current one, libraries from
+          before an upgrade.
+      type: list
+      elements: str
     health:
       description: V(ok), what was wrong, or empty when it was not asked.
       type: str
@@ -109,6 +116,9 @@ import urllib.error
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import staleness
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import command_of
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import names as is_named
 
 STEM = re.compile(r"\.(env|state|xml)$")
 
@@ -131,7 +141,10 @@ def names(home: str) -> list[str]:
 
 
 def first_line(command: list[str]) -> str:
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return ""
     return done.stdout.strip().partition("\n")[0].strip() if done.returncode == 0 else ""
 
 
@@ -156,15 +169,33 @@ def health(asked: dict, timeout: int) -> str:
     return "ok" if code in asked.get("status", [200]) else f"answers {code}"
 
 
+def pid_of(made: dict, root: str) -> int:
+    """When its Python does not answer."""
+    try:
+        with open(made["pid_file"]) as file:
+            pid = int(file.read())
+    except (KeyError, OSError, ValueError):
+        return 0
+    return pid if is_named(command_of(pid), os.path.join(root, "httpd.conf")) else 0
+
+
+def state_of(told: dict, pid: int, made: dict) -> str:
+    if not pid:
+        return "stopped" if made else "unfinished"
+    if not told:
+        return "running"
+    return "ready" if told.get("ready") else "starting"
+
+
 def describe(home: str, name: str, asked: dict | None, timeout: int) -> dict:
     root = os.path.join(home, "instances", name)
     made, state = read_json(os.path.join(root, "express.json")), read_json(root + ".state")
     python = os.path.join(made.get("python", {}).get("home", ""), "bin", "python")
     told = running(python, root) if made else {}
-    pid = told.get("pid") or 0
+    pid = (told.get("pid") or 0) if told else pid_of(made, root)
     return {
         "name": name,
-        "state": ("ready" if told.get("ready") else "starting") if pid else ("stopped" if made else "unfinished"),
+        "state": state_of(told, pid, made),
         "pid": pid,
         "up": first_line(["ps", "-o", "etime=", "-p", str(pid)]) if pid else "",
         "url": made.get("url", ""),
@@ -174,6 +205,7 @@ def describe(home: str, name: str, asked: dict | None, timeout: int) -> dict:
         "release": state.get("release", "").partition(" ")[0],
         "pending": state.get("pending") or "none",
         "health": health(asked, timeout) if asked and pid else "",
+        "stale": staleness.sentences(home, name, made, state.get("release", ""), pid) if made else [],
         "logs": made.get("logs", {}),
     }
 

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-COLUMNS = ("name", "state", "health", "pid", "up", "url", "python", "httpd", "module", "release", "pending")
+COLUMNS = ("name", "state", "health", "pid", "up", "url", "python", "httpd", "module", "release", "pending", "stale")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "" if value in (0, "none") else str(value)
 
 
 def table(found: list[dict[str, Any]]) -> list[str]:
     """Lines with a head; columns that say nothing for any instance are left out."""
-    rows = [{column: "" if row[column] in (0, "none") else str(row[column]) for column in COLUMNS} for row in found]
+    rows = [{column: _cell(row[column]) for column in COLUMNS} for row in found]
     shown = [column for column in COLUMNS if any(row[column] for row in rows)]
     widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in shown}
     lines = [{column: column for column in shown}, *rows]

@@ -116,6 +116,8 @@ def test_the_other_doors(provision, name, request):
     status = provision(door, playbook="status")
     assert re.search(r"guestbook  ready  ok +\d+", status.stdout), status.stdout + status.stderr
 
+    assert "stale" not in status.stdout
+
     unasked = provision(door, playbook="uninstall")
     assert unasked.returncode != 0
     assert "nothing was removed" in unasked.stdout + unasked.stderr

@@ -104,6 +104,22 @@ def test_complete_when_each_wheel_is_in_the_directory_of_its_key(machine):
     assert found["wheels"]["module"]["path"] == path
 
 
+def test_wheels_of_a_machine_that_is_another_now(machine):
+    machine.system_httpd()
+    before = machine.look("system")["wheels"]["module"]["key"]
+    machine.shelve(before, "mod_wsgi-4.4.11-cp311-cp311-linux_x86_64.whl")
+    assert machine.look("system")["stale"] == []
+    machine.system_httpd(magic="20120211:143")
+    found = machine.look("system")
+    now = found["wheels"]["module"]["key"]
+    assert found["stale"] == [
+        f"module: {before} in {machine.wheelhouse} is of another httpd, libpython, source or build environment "
+        f"than this machine has now. The site playbook makes {now}"
+    ]
+    machine.shelve(now, "mod_wsgi-4.4.11-cp311-cp311-linux_x86_64.whl")
+    assert machine.look("system")["stale"] == []
+
+
 def test_what_changes_the_key_of_the_module_and_what_that_of_httpd(machine):
     machine.system_httpd()
     before = machine.look("system")["wheels"]["module"]["key"]
