@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, services, status
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, ports, services, status
 
 
 def _normalise(
@@ -62,9 +62,11 @@ class FilterModule:
         return {
             "express_options": express.options,
             "health_questions": status.questions,
+            "in_turn": ports.in_turn,
             "instance_directories": services.directories,
             "instance_errors": instance_errors,
             "instance_secrets": instance_secrets,
+            "neighbours": ports.neighbours,
             "normalise_instances": normalise_instances,
             "service": services.describe,
             "service_definition": service_definition,

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import hashlib
 import json
 import os
 import tempfile
@@ -51,6 +53,25 @@ class Files:
                 write(path, content, mode)
             else:
                 remove(path)
+
+
+class Service:
+    """The file that defines the service to its manager; there is none without a manager."""
+
+    def __init__(self, params: dict) -> None:
+        self.manager, self.name, self.file = params["manager"], params["name"] or "", params["file"]
+        self.content = (params["content"] or "").encode()
+        self.before = read(self.file)
+        self.digest = hashlib.sha256(self.content).hexdigest() if self.file else ""
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.file) and self.before != self.content
+
+    def diff(self) -> str:
+        both = (self.before or b"", self.content)
+        before, after = (text.decode(errors="replace").splitlines(True) for text in both)
+        return "".join(difflib.unified_diff(before, after, f"{self.file} (now)", f"{self.file} (new)"))
 
 
 class State:

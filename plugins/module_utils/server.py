@@ -16,6 +16,7 @@ import tempfile
 import time
 
 START_SECONDS = 30  # httpd binds its port before it goes to the background, so this is plenty
+FREE_SECONDS = 30  # a child of prefork lets go of the port when it has answered its request
 STOP_SECONDS = 60  # requests in flight may take the graceful and the shutdown timeout
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -91,6 +92,14 @@ def port_error(host: str | None, port: int) -> str | None:
                     continue
                 return f"port {port} on {address[0]} cannot be used ({os.strerror(error.errno or 0)})"
     return None
+
+
+def wait_until_free(host: str | None, port: int) -> None:
+    """After a server was told to read its configuration again, with another port in it. What still has the port when
+    time is up is told to whoever wants it next."""
+    until = time.monotonic() + FREE_SECONDS
+    while port_error(host, port) and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 class Server:

@@ -27,7 +27,7 @@ options:
     description:
       - Whether it runs.
       - V(checked) changes nothing and fails when it could not start because somebody else has its port, or because its
-        O(python) is not there.
+        O(python) is not there. A port that one of the O(neighbours) lets go of in the same run is no obstacle.
       - V(stopped) also keeps it from starting with the machine.
       - V(absent) stops it and removes its service and every file that this module made.
     type: str
@@ -70,6 +70,44 @@ options:
       - For check mode, in which that task has brought nothing.
     type: dict
     default: {}
+  coming:
+    description: Paths of what an earlier task would have installed. For check mode.
+    type: list
+    elements: path
+    default: []
+  venv:
+    description:
+      - Virtual environment that O(python) will be of. For check mode, in which nothing has made it or switched to it.
+    type: path
+  wheels:
+    description: What O(venv) will be made with. Check mode tells by it whether another mod_wsgi or httpd comes.
+    type: list
+    elements: str
+    default: []
+  neighbours:
+    description:
+      - Every instance that the run is about, this one included, from the filter P(modwsgi.toolkit.neighbours#filter).
+      - They tell a port that somebody else has from one that is free when the turn of this instance comes.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the instance.
+        type: str
+        required: true
+      server_root:
+        description: Its server root.
+        type: path
+        required: true
+      service:
+        description: What the manager in O(service) calls its service.
+        type: str
+        default: ""
+      port:
+        description: Its port after the run, V(0) when it does not run then.
+        type: int
+        default: 0
   service:
     description: How the operating system runs the server, from the filter P(modwsgi.toolkit.service#filter).
     type: dict
@@ -136,6 +174,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: Name of the instance.
+  returned: always
+  type: str
+port:
+  description: The port that it listens on now, V(0) while it does not run.
+  returned: with O(state=checked)
+  type: int
 action:
   description: >-
     What was done or would be done. V(none), V(usr1) (new processes load the application and take over),
@@ -163,8 +209,6 @@ msg:
   type: str
 """
 
-import difflib
-import hashlib
 import json
 import os
 import re
@@ -172,8 +216,22 @@ import shutil
 import signal
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import Files, State, read, remove, write
-from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import Server, ServerError, port_error
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import foresight
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import (
+    Files,
+    Service,
+    State,
+    read,
+    remove,
+    write,
+)
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.ports import Holder, circle_error, giving_up
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
+    Server,
+    ServerError,
+    port_error,
+    wait_until_free,
+)
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.smf import SmfServer
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer, SystemdUserServer
 
@@ -195,23 +253,9 @@ def changed_names(before: bytes, after: bytes) -> list[str]:
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
-class Service:
-    """The file that defines the service to its manager; there is none without a manager."""
-
-    def __init__(self, params: dict) -> None:
-        self.manager, self.name, self.file = params["manager"], params["name"] or "", params["file"]
-        self.content = (params["content"] or "").encode()
-        self.before = read(self.file)
-        self.digest = hashlib.sha256(self.content).hexdigest() if self.file else ""
-
-    @property
-    def differs(self) -> bool:
-        return bool(self.file) and self.before != self.content
-
-    def diff(self) -> str:
-        both = (self.before or b"", self.content)
-        before, after = (text.decode(errors="replace").splitlines(True) for text in both)
-        return "".join(difflib.unified_diff(before, after, f"{self.file} (now)", f"{self.file} (new)"))
+def listening(server: Server, state: State) -> int:
+    """The port that a server has now; 0 while it does not run."""
+    return int(state.get("port") or 0) if server.pid() is not None else 0
 
 
 class Instance:
@@ -228,11 +272,27 @@ class Instance:
         self.manifest = os.path.join(root, "express.json")
         self.is_new = not os.path.lexists(root)
         self.env_created = False
+        self.python = self.params["python"]
+        self.coming_environment = self.foreseen_environment()
 
     # -- what differs
+    def recorded(self) -> dict:
+        """What express noted when it set up the server."""
+        return json.loads(read(self.manifest) or b"{}")
+
+    def foreseen_environment(self) -> foresight.Environment | None:
+        """In check mode, of a server that is set up; and then the environment from before can be asked."""
+        recorded, venv = self.recorded(), self.params["venv"]
+        if not self.module.check_mode or not venv or "module" not in recorded:
+            return None
+        found = foresight.Environment(self.python, venv, self.params["wheels"], recorded)
+        if not os.access(self.python, os.X_OK):
+            self.python = found.python
+        return found
+
     def express(self, command: str, *more: str) -> str:
         """Runs mod_wsgi-express; its own one-line error is the error of this module."""
-        python = self.params["python"]
+        python = self.python
         code, output, problem = self.module.run_command(
             [python, "-m", "mod_wsgi.express", command, *more, "--options-file", "-"],
             data=json.dumps({"options": self.params["options"]}),
@@ -253,7 +313,7 @@ class Instance:
 
     def plan(self) -> dict:
         """The plan of express, and on top of it what only this module knows."""
-        plan = json.loads(self.express("plan", "--json"))
+        plan = json.loads(self.express("plan", "--json", *self.missing_yet()))
         pid = self.server.pid()
         action, reasons = plan["action"], list(plan["reasons"])
         for found, wanted, reason in self._more_reasons():
@@ -269,10 +329,12 @@ class Instance:
     def _more_reasons(self) -> list[tuple[bool, str, str]]:
         pending = self.state.get("pending") or NONE
         coming = self.coming()
+        environment = self.coming_environment.reasons() if self.coming_environment else []
         names = ", ".join(changed_names(self.env_before or b"", self.env)) if self.env_differs() else ""
         return [
             (self.env_differs(), STOP_START, f"environment changed: {names}"),
             (self.state.get("release") != self.params["release"], USR1, "the code of the application changed"),
+            *((True, STOP_START, reason) for reason in environment),
             # As mod_wsgi-express decides, once the scripts are there.
             (len(coming) > 1 and "the application" in coming, GRACEFUL, f"{' and '.join(coming)} changed"),
             (self.state.get("service") != self.service.digest, STOP_START, "the definition of the service changed"),
@@ -280,26 +342,32 @@ class Instance:
         ]
 
     def differing(self, plan: dict) -> list[str]:
-        files = [file["path"] for file in plan["files"] if file["state"] != "same"]
-        if self.coming() and self.manifest not in files:
+        files = [file["path"] for file in plan["files"] if file["state"] != "same" or self.names_the_past(file["path"])]
+        another = self.coming_environment.reasons() if self.coming_environment else []
+        if (another or self.coming()) and self.manifest not in files:
             files.append(self.manifest)
         files += [self.params["env_file"]] if self.env_differs() or self.env_created else []
         return files + ([self.service.file] if self.service.differs else [])
 
-    def coming(self) -> list[str]:
-        """In check mode, what will be a new script: the application, and services. The manifest tells what is there."""
+    def missing_yet(self) -> list[str]:
+        """In check mode, what earlier tasks would have brought: the code of a release, and programs."""
         if not self.module.check_mode:
             return []
-        manifest = json.loads(read(self.manifest) or b"{}")
-        known = {"the application": manifest.get("application", {})}
-        known.update({f"service {name}": scripts for name, scripts in manifest.get("services", {}).items()})
-        directory = self.params["code_dir"] or ""
-        new = {os.path.normpath(os.path.join(directory, path)): it for path, it in self.params["code_sha256"].items()}
-        return [
-            what
-            for what, scripts in known.items()
-            if any(new.get(path, digest) != digest for path, digest in scripts.items())
-        ]
+        directory = self.params["code_dir"]
+        code = [directory] if directory and self.state.get("release") != self.params["release"] else []
+        return [word for path in (*code, *self.params["coming"]) for word in ("--coming", path)]
+
+    def names_the_past(self, path: str) -> bool:
+        """Whether a file that express makes will be another since the environment that comes is another."""
+        if not self.coming_environment:
+            return False
+        return self.coming_environment.changes((read(path) or b"").decode(errors="replace"))
+
+    def coming(self) -> list[str]:
+        """In check mode, what will be a new script."""
+        if not self.module.check_mode:
+            return []
+        return foresight.scripts(self.recorded(), self.params["code_dir"] or "", self.params["code_sha256"])
 
     def told(self, files: list[str]) -> list[str]:
         """The files for the result. A server root that was not there stands for everything in it."""
@@ -318,16 +386,35 @@ class Instance:
         return shown
 
     # -- make it so
+    @property
+    def has_port(self) -> int:
+        return listening(self.server, self.state)
+
     def check_port(self) -> None:
         """A port that somebody else has must not stop what runs now, so this comes before everything else."""
-        if self.server.pid() is not None and self.state.get("port") == str(self.port):
+        if self.has_port == self.port:
             return
         problem = port_error(self.params["options"].get("host"), self.port)
-        if problem:
+        if not problem:
+            return
+        way = self.on_the_way()
+        circle = circle_error(self.params["name"], self.port, way)
+        if not way or circle:
             self.fail(
-                f"{problem}. Stop what listens there, or choose another port: the key 'port' of the instance, "
+                circle
+                or f"{problem}. Stop what listens there, or choose another port: the key 'port' of the instance, "
                 "for the example -e mod_wsgi_port=NUMBER"
             )
+
+    def on_the_way(self) -> list[Holder]:
+        """Neighbours that let go of the port before the turn of this instance. When it is its turn they have."""
+        if self.params["state"] == "started" and not self.module.check_mode:
+            return []
+        holders = []
+        for each in self.params["neighbours"]:
+            server = SERVERS[self.service.manager](each["server_root"], each["service"])
+            holders.append(Holder(each["name"], listening(server, State(each["server_root"])), each["port"]))
+        return giving_up(self.port, holders)
 
     def apply(self, plan: dict) -> None:
         backup = Files([*self.differing(plan), self.state.path])
@@ -354,7 +441,10 @@ class Instance:
             self.server.define()
             self.server.restart()
         elif action == GRACEFUL:
+            before = self.has_port
             self.server.graceful()
+            if before not in (0, self.port):
+                wait_until_free(self.params["options"].get("host"), before)
         elif action == USR1:
             self.server.reload(self.params["python"])
         elif action == TERM:
@@ -381,7 +471,7 @@ def without_plan(instance: Instance, why: str) -> dict:
 
 def started(instance: Instance) -> dict:
     module, params = instance.module, instance.params
-    if module.check_mode and not os.access(params["python"], os.X_OK):
+    if module.check_mode and not os.access(instance.python, os.X_OK):
         return without_plan(instance, "its virtual environment is new")
     if params["env_file"] and instance.env_before is None and not module.check_mode:
         os.makedirs(os.path.dirname(params["env_file"]), mode=0o755, exist_ok=True)
@@ -405,7 +495,7 @@ def checked(instance: Instance) -> dict:
     if python and not os.access(python, os.X_OK):
         instance.fail(f"python {python} is not there or cannot be run. Name a Python 3.9 or newer, or install it")
     instance.check_port()
-    return result(instance.params["name"], NONE, [], [])
+    return {**result(instance.params["name"], NONE, [], []), "port": instance.has_port}
 
 
 def stopped(instance: Instance) -> dict:
@@ -444,6 +534,7 @@ def absent(instance: Instance) -> dict:
 def result(name: str, action: str, reasons: list[str], files: list[str], interrupts: bool = False) -> dict:
     msg = f"{name}: action={action}" + (f" ({'; '.join(reasons)})" if reasons else "")
     return {
+        "name": name,
         "changed": bool(files) or bool(reasons) or action != NONE,
         "action": action,
         "reasons": reasons,
@@ -466,6 +557,20 @@ def main() -> None:
             "release": {"type": "str", "default": ""},
             "code_dir": {"type": "path"},
             "code_sha256": {"type": "dict", "default": {}},
+            "coming": {"type": "list", "elements": "path", "default": []},
+            "venv": {"type": "path"},
+            "wheels": {"type": "list", "elements": "str", "default": []},
+            "neighbours": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "server_root": {"type": "path", "required": True},
+                    "service": {"type": "str", "default": ""},
+                    "port": {"type": "int", "default": 0},
+                },
+            },
             "service": {
                 "type": "dict",
                 "default": {},

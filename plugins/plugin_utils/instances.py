@@ -256,7 +256,7 @@ def _between_errors(instances: list[Instance]) -> list[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         errors.append(f"mod_wsgi_instances: two are named '{name}'. Give each its own name")
     by_port: dict[int, list[str]] = {}
-    for instance in (instance for instance in instances if instance["state"] != "absent"):
+    for instance in (instance for instance in instances if instance["state"] == "started"):
         by_port.setdefault(instance["spec"]["port"], []).append(instance["name"])
     for port, wanted_by in by_port.items():
         if len(set(wanted_by)) > 1:

@@ -286,6 +286,93 @@ def test_a_taken_port_is_told_before_anything_is_written(world):
     assert world.server.told == []
 
 
+@pytest.fixture
+def taken():
+    """A port on which somebody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def others(world, tmp_path):
+    """Neighbours by name: the port that each has now, and the one that it shall have."""
+
+    def make(**ports: tuple[int, int]) -> list[dict[str, object]]:
+        world.server.running = 4711
+        for name, (has, _) in ports.items():
+            state = tmp_path / "instances" / f"{name}.state"
+            state.parent.mkdir(exist_ok=True)
+            state.write_text(json.dumps({"port": str(has)}))
+        roots = {name: str(tmp_path / "instances" / name) for name in ports}
+        return [{"name": name, "server_root": roots[name], "port": wants} for name, (_, wants) in ports.items()]
+
+    return make
+
+
+@pytest.mark.parametrize("wants", [0, 8999], ids=["ends", "moves"])
+def test_a_port_that_a_neighbour_lets_go_of_is_free(world, others, taken, wants):
+    found = world.run(
+        state="checked",
+        python=None,
+        options={"port": taken},
+        neighbours=others(shop=(8998, taken), blog=(taken, wants)),
+    )
+    assert (found["changed"], found["port"]) == (False, 8998)
+
+
+def test_a_neighbour_that_keeps_its_port_or_does_not_run_lets_go_of_nothing(world, others, taken):
+    def refused(**ports: tuple[int, int]) -> bool:
+        return world.run(state="checked", options={"port": taken}, neighbours=others(**ports)).failed
+
+    assert refused(blog=(taken, taken))
+    assert refused(blog=(8999, 0))
+    gone = others(blog=(taken, 0))
+    world.server.running = None
+    assert world.run(state="checked", options={"port": taken}, neighbours=gone).failed
+
+
+def test_ports_that_are_swapped_take_two_runs(world, others, taken):
+    found = world.run(
+        state="checked",
+        options={"port": taken},
+        neighbours=others(shop=(8998, taken), blog=(taken, 8999), wiki=(8999, 8998)),
+    )
+    assert found.failed
+    assert found["msg"] == (
+        f"instance 'shop': port {taken} is that of the instance 'blog', and each waits for another to let go of a "
+        f"port: 'shop' wants {taken}, 'blog' wants 8999, 'wiki' wants 8998. Take two runs, the first with a free port "
+        "for 'shop'"
+    )
+
+
+def test_a_port_must_be_free_when_it_is_taken(world, others, taken):
+    """What is foreseen of a neighbour has happened before the turn of this instance, or it is an error."""
+    world.plan("stop_start", "create")
+    options = {"options": {"port": taken, "host": "127.0.0.1"}, "neighbours": others(blog=(taken, 0))}
+    world.server.running = None
+    assert world.run(check=True, **options).failed
+    world.server.running = 4711
+    assert not world.run(check=True, **options).failed
+    assert world.run(**options).failed
+    assert not world.root.exists()
+
+
+def test_a_server_has_let_go_of_its_port_when_the_next_one_wants_it(world, monkeypatch):
+    world.installed()
+    waited: list[tuple[str, int]] = []
+    monkeypatch.setattr(mod_wsgi_express, "wait_until_free", lambda *address: waited.append(address))
+    world.plan("graceful", "change")
+    world.run(options={"port": world.port, "host": "127.0.0.1", "threads": 7})
+    assert waited == []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other = probe.getsockname()[1]
+    world.run(options={"port": other, "host": "127.0.0.1"})
+    assert waited == [("127.0.0.1", world.port)]
+
+
 def test_checked_looks_at_the_port_and_at_the_python(world, tmp_path):
     assert world.run(state="checked", python=None)["changed"] is False
     with socket.socket() as holder:
@@ -370,6 +457,60 @@ def test_scripts_that_are_still_to_come(world):
     assert foreseen(wsgi="1", lib_mail="new") == ("usr1", [str(manifest)])
     assert foreseen(wsgi="new", lib_mail="new") == ("graceful", [str(manifest)])
     assert foreseen(check=False, wsgi="new", lib_mail="new") == ("usr1", [])
+
+
+def test_code_that_is_still_to_come(world, tmp_path):
+    """In check mode express is told where, so that it takes no offence at what a new release brings."""
+    world.installed()
+
+    def asked(**more: object) -> list[str]:
+        world.run(code_dir="/srv/code", **more)
+        return json.loads((tmp_path / "calls").read_text().splitlines()[-1])[0][2:]
+
+    assert asked(check=True, release="two") == ["plan", "--json", "--coming", "/srv/code", "--options-file", "-"]
+    assert asked(check=True, release="one") == ["plan", "--json", "--options-file", "-"]
+    program = asked(check=True, release="one", coming=["/usr/bin/rotatelogs"])
+    assert program == ["plan", "--json", "--coming", "/usr/bin/rotatelogs", "--options-file", "-"]
+    assert "--coming" not in asked(release="two", coming=["/usr/bin/rotatelogs"])
+
+
+@pytest.fixture
+def another_environment(world, tmp_path):
+    """Arguments with an environment that is still to be made, of wheels that are still to be built. What the server was
+    set up with is in place, and there express can be asked."""
+    old = tmp_path / "venvs" / "old"
+    (old / "bin").mkdir(parents=True)
+    (old / "bin" / "python").symlink_to(tmp_path / "python")
+    module = {"path": str(old / "lib/python3.11/site-packages/mod_wsgi/server/mod_wsgi.so"), "sha256": "0"}
+    recorded = {"httpd": {"executable": "/usr/sbin/apache2"}, "module": module, "python": {"home": str(old)}}
+
+    def make(home: Path) -> dict[str, object]:
+        world.installed()
+        (world.root / "httpd.conf").write_text(f"LoadModule wsgi_module {module['path']}")
+        (world.root / "express.json").write_text(json.dumps(recorded))
+        return {"python": str(home / "bin/python"), "venv": str(tmp_path / "venvs/new"), "wheels": ["not built yet"]}
+
+    make.old, make.new = old, tmp_path / "venvs" / "new"
+    return make
+
+
+def test_another_build_of_the_server_is_foreseen(world, another_environment):
+    """With releases: the path of the environment is that of the link, and stays."""
+    arguments = another_environment(another_environment.old)
+    found = world.run(check=True, release="two", **arguments)
+    assert (found["action"], found["would_interrupt"]) == ("stop_start", True)
+    assert found["files"] == [str(world.root / "express.json")]
+    assert found["reasons"] == ["the code of the application changed", "module changed"]
+    assert world.run(release="two", **arguments)["action"] == "usr1"  # the run believes express, which sees it itself
+
+
+def test_an_environment_at_another_path_is_foreseen(world, another_environment):
+    """Without releases: files that name the one from before will name the new one."""
+    arguments = another_environment(another_environment.new)
+    found = world.run(check=True, **arguments)
+    assert found["action"] == "stop_start"
+    assert found["files"] == [str(world.root / "httpd.conf"), str(world.root / "express.json")]
+    assert found["reasons"] == ["module changed", "python changed"]
 
 
 def test_a_changed_definition_needs_stop_and_start_and_check_mode_knows(world, unit):

@@ -189,6 +189,7 @@ def test_only_root_has_low_ports_and_other_users(options):
 def test_two_on_one_port_and_two_of_one_name(options):
     same_port = errors(options, {"name": "shop", "app": "/a.py"}, {"name": "blog", "app": "/b.py"})
     assert same_port == ["mod_wsgi_instances: port 8000 is wanted by shop and blog. Give one of them another port"]
+    assert errors(options, {"name": "shop", "app": "/a.py"}, {"name": "blog", "app": "/b.py", "state": "stopped"}) == []
     same_name = errors(options, {"name": "a", "app": "/a.py"}, {"name": "a", "app": "/b.py", "port": 8001})
     assert same_name == ["mod_wsgi_instances: two are named 'a'. Give each its own name"]
 

@@ -83,6 +83,23 @@ def test_a_command_line_that_ps_cut(monkeypatch):
     assert [server.names(text, conf) for text in (other, other[:80], line[:60])] == [False] * 3
 
 
+def test_waiting_for_a_port_ends_when_it_is_free(monkeypatch):
+    """Closed by whoever has it at the second look; and without end it is not waited."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        naps: list[float] = []
+        monkeypatch.setattr(server.time, "sleep", naps.append)
+        monkeypatch.setattr(server, "FREE_SECONDS", -1)
+        server.wait_until_free("127.0.0.1", port)
+        assert len(naps) <= 1
+        monkeypatch.setattr(server, "FREE_SECONDS", 60)
+        monkeypatch.setattr(server.time, "sleep", lambda _: holder.close())
+        server.wait_until_free("127.0.0.1", port)
+    assert port_error("127.0.0.1", port) is None
+
+
 def test_ports():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -23,6 +23,7 @@ from .errors import ExpressError, UsageError
 from .httpd import Httpd
 from .legacy import ALIASES, DROPPED, REFUSED
 from .options import BY_NAME, OPTIONS, Option
+from .values import absolute, expect
 
 
 class Parser(argparse.ArgumentParser):
@@ -128,6 +129,12 @@ def make_parser() -> Parser:
             )
         if name == "plan":
             made.add_argument("--json", action="store_true", help="print one JSON object")
+            made.add_argument(
+                "--coming",
+                metavar="PATH",
+                action="append",
+                help="what is missing there or below is yet to come, and no error",
+            )
     for name, text in OPERATIONS.items():
         _add_operation(commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS), name)
     for name, text in OTHERS.items():
@@ -177,7 +184,7 @@ def _module() -> Path:
 
 
 def make_model(found: argparse.Namespace, repair: bool) -> model.Model:
-    own = ("command", "entry", "config", "options_file", "json", "lint")
+    own = ("command", "entry", "config", "options_file", "json", "lint", "coming")
     raw = {key: value for key, value in vars(found).items() if key not in own}
     entries = list(getattr(found, "entry", []) or [])
     for key, read in (("options_file", settings.read_options_file), ("config", settings.read_config)):
@@ -207,6 +214,8 @@ def _set_up(found: argparse.Namespace) -> int:
 
 
 def _plan(found: argparse.Namespace) -> int:
+    if "coming" in found:
+        expect(map(absolute, found.coming))
     made = make_model(found, repair=False)
     preflight.check_all(made)
     result = plan.make_plan(made)

@@ -21,6 +21,7 @@ from .httpd import Httpd
 from .options import OPTIONS
 from .settings import Settings
 from .sizing import Sizing, embedded_sizing, sizing
+from .values import is_coming
 
 WELCOME = "mod_wsgi.express.welcome"
 MIME_TYPES = (Path("/etc/mime.types"), Path("/etc/apache2/mime.types"), Path("/etc/httpd/conf/mime.types"))
@@ -284,6 +285,8 @@ def read_entry(settings: Settings, argument: str | None) -> Entry:
 def _existing_entry(text: str, directory: bool) -> Path:
     """The entry point as an absolute path; it exists, has the right kind and can be read."""
     path = Path(os.path.abspath(os.path.expanduser(text)))
+    if is_coming(path):
+        return path
     if not path.exists():
         hint = "" if directory or "/" in text or text.endswith((".py", ".wsgi")) else ", or --application-type module"
         raise UsageError(

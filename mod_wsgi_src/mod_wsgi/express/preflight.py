@@ -19,6 +19,7 @@ from .errors import ExpressError, bad_option
 from .files import render
 from .model import Model
 from .sections.server import module_file, wanted_modules
+from .values import is_coming
 
 HTTPD_SECONDS = 60  # an httpd that hangs
 
@@ -66,6 +67,8 @@ def check_scripts(model: Model) -> None:
 
 
 def check_python(what: str, path: Path) -> None:
+    if is_coming(path):
+        return
     try:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except OSError as error:
@@ -101,7 +104,7 @@ def check_readable(model: Model) -> None:
     there = next(path for path in [model.server_root, *model.server_root.parents] if path.exists())
     needs.append(("--server-root", who, there))
     for what, account, path in needs:
-        obstacle = first_obstacle(account, path)
+        obstacle = None if is_coming(path) else first_obstacle(account, path)
         if obstacle:
             raise ExpressError(
                 f"{what}: user {account.user!r} cannot reach {str(path)!r}, {str(obstacle)!r} keeps it out; "
@@ -225,6 +228,8 @@ def check_configuration(model: Model) -> None:
     # httpd wants its directories to be there; the logs' and the running server's may not be yet.
     settings = model.settings.without("runtime_directory")
     settings = settings if model.to_terminal else settings.without("log_directory")
+    documents = settings.document_root
+    settings = settings.without("document_root") if documents and is_coming(documents) else settings
     try:
         trial = dataclasses.replace(model, server_root=scratch, settings=settings)
         (scratch / "htdocs").mkdir()

@@ -8,6 +8,7 @@ import ipaddress
 import os
 import pwd
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -77,12 +78,26 @@ def matching(word: str, pattern: str, legal: str) -> Type:
     return Type(word, read)
 
 
+_coming: list[Path] = []
+
+
+def expect(paths: Iterable[Path]) -> None:
+    """What is missing there or below is yet to come and no error, as with a plan for a release that is not there."""
+    _coming.extend(paths)
+
+
+def is_coming(path: Path) -> bool:
+    return any(each in (path, *path.parents) for each in _coming) and not path.exists()
+
+
 def _existing(text: str, test: Callable[[Path], bool], what: str) -> Path:
     path = absolute(text)
     try:
         there = path.exists()
     except OSError as error:  # as a name that is too long
         raise ValueError(f"is not a path ({error.strerror}); give {what}") from None
+    if is_coming(path):
+        return path
     if not there:
         raise ValueError(f"does not exist (looked for {path}); give {what}")
     if not test(path):

@@ -127,6 +127,36 @@ def test_changed_application_and_service_is_graceful(express, words):
     assert express.plan(*words)["action"] == "graceful"
 
 
+def test_what_is_yet_to_come_is_no_error(express, words):
+    """A release that brings another application, a service, packages and documents, and is not there yet."""
+    code = express.directory / "code"
+    more = [
+        *("--service-script", "new", code / "new.py", "--python-path", code / "lib"),
+        *("--document-root", code / "static", "--working-directory", code / "work"),
+        *("--rotate-logs", "--rotatelogs-executable", express.directory / "rotatelogs"),
+    ]
+    found = express.run("plan", "--json", *express.options(code / "wsgi.py", *words[1:], *more))
+    assert found.returncode == 2
+    assert "does not exist" in found.stderr
+    elsewhere = express.run("plan", *express.options(code / "wsgi.py", *words[1:], *more), "--coming", code / "lib")
+    assert elsewhere.returncode == 2
+
+    expected = ["--coming", code, "--coming", express.directory / "rotatelogs"]
+    foreseen = express.plan(code / "wsgi.py", *words[1:], *more, *expected)
+    (express.directory / "rotatelogs").symlink_to("/bin/cat")
+    for name in ("lib", "static", "work"):
+        (code / name).mkdir(parents=True)
+    (code / "new.py").write_text((express.apps / "service.py").read_text())
+    (code / "wsgi.py").write_text((express.apps / "hello.wsgi").read_text())
+    done = express.plan(code / "wsgi.py", *words[1:], *more)
+    assert foreseen["action"] == done["action"] == "graceful"
+
+    def files(plan: dict) -> dict[str, str]:
+        return {file["path"]: file["state"] for file in plan["files"]}
+
+    assert files(foreseen) == files(done)
+
+
 @pytest.mark.effect("processes")
 def test_a_running_server_is_seen_with_its_daemons(express):
     words = [express.apps / "hello.wsgi", "--processes", 2, "--service-script", "tasks", express.apps / "service.py"]

@@ -6,12 +6,14 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playbook import NAMES, Run, instances, play
 from testinfra.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+PLAIN = {"name": "plain", "port": 8005, "app_type": "module", "app": "wsgiref.simple_server", "callable": "demo_app"}
 LIST = CHECKOUT / "docs" / "guides" / "check-mode.md"
 
 
@@ -54,6 +56,20 @@ def predicted(host: Host, directory: Path, wanted: list) -> tuple[Run, Run]:
     foreseen = passed(play(directory, wanted, "--check", "--diff"))
     assert everything(host) == before
     return foreseen, passed(play(directory, wanted))
+
+
+def later(source: Path, **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the instances are at the end of test_a_removed_one_and_a_named_release, and what changes after it."""
+    now: dict[str, dict[str, Any]] = {
+        "shop": {"source": None, "release": {"src": str(source / "shop"), "version": "2"}},
+        "blog": {"state": "absent"},
+        "wiki": {
+            "env": {"COLOUR": "red"},
+            "env_secret": {"TOKEN": "canary-two"},
+            "options": {"limit_request_body": 1000000},
+        },
+    }
+    return {name: {**now.get(name, {}), **changes.get(name, {})} for name in {**now, **changes}}
 
 
 def test_a_bare_host(host: Host, directory: Path, source: Path) -> None:
@@ -105,18 +121,34 @@ def test_packages_a_stop_and_a_new_one(host: Host, directory: Path, source: Path
 
 
 def test_a_removed_one_and_a_named_release(host: Host, directory: Path, source: Path) -> None:
-    wanted = instances(
-        source,
-        shop={"source": None, "release": {"src": str(source / "shop"), "version": "2"}},
-        blog={"state": "absent"},
-        wiki={
-            "env": {"COLOUR": "red"},
-            "env_secret": {"TOKEN": "canary-two"},
-            "options": {"limit_request_body": 1000000},
-        },
-        news={"port": 8004, "source": str(source / "news"), "app": "wsgi.py", "env": {"COLOUR": "new"}},
-    )
+    news = {"port": 8004, "source": str(source / "news"), "app": "wsgi.py", "env": {"COLOUR": "new"}}
+    wanted = instances(source, **later(source, news=news))
     foreseen, done = predicted(host, directory, wanted)
     assert foreseen.servers() == done.servers()
     assert done.actions() == {"shop": "usr1", "blog": "remove", "wiki": "graceful", "news": "none"}
     assert foreseen.tasks("changed") == done.tasks("changed")
+
+
+def test_ports_change_hands(host: Host, directory: Path, source: Path) -> None:
+    """Each but the last wants the port of the next one; the last goes away. A new instance has no code of its own."""
+    wanted = instances(source, **later(source, shop={"port": 8003}, wiki={"port": 8004}, news={"state": "absent"}))
+    wanted.append(PLAIN)
+    foreseen, done = predicted(host, directory, wanted)
+    assert foreseen.servers() == done.servers()
+    assert done.actions() == {
+        "shop": "stop_start",
+        "blog": "none",
+        "wiki": "stop_start",
+        "news": "remove",
+        "plain": "stop_start",
+    }
+    assert foreseen.tasks("changed") == done.tasks("changed")
+
+
+def test_ports_that_are_swapped_are_refused(host: Host, directory: Path, source: Path) -> None:
+    before = everything(host)
+    wanted = instances(source, **later(source, shop={"port": 8004}, wiki={"port": 8003}))
+    refused = play(directory, wanted)
+    assert refused.code != 0
+    assert "'shop' wants 8004, 'wiki' wants 8003. Take two runs" in " ".join(refused.output.split())
+    assert everything(host) == before
