@@ -42,7 +42,7 @@ def outcomes(report: str) -> dict[str, set[str]]:
 
 @pytest.fixture
 def results(host: Host) -> dict[str, set[str]]:
-    return outcomes(host.check_output("cat /var/log/functional/junit.xml"))
+    return outcomes(host.check_output("cat /var/log/functional/all.xml"))
 
 
 def restrictions(host: Host, unit: str) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_the_tests_had_the_restrictions_of_the_instance(host: Host) -> None:
 
 def test_they_were_in_force(host: Host) -> None:
     """Outside of the sandbox a process of the same user may do all of it."""
-    refused = json.loads(host.check_output("cat /var/log/functional/probe.json"))
+    refused = json.loads(host.check_output("cat /var/log/functional/all.json"))
     command = "runuser -u mod_wsgi -- python3 /opt/functional/probe.py"
     allowed = json.loads(host.check_output(command))
     for action in ("scheduling", "priority", "personality", "name space"):
@@ -96,3 +96,13 @@ def test_what_is_listed_ends_as_it_is_listed(results: dict[str, set[str]]) -> No
         ):
             wrong[name] = told
     assert wrong == {}
+
+
+def test_a_drop_in_permits_what_some_need(host: Host) -> None:
+    """And nothing else: the rest is as it was in the sandbox."""
+    results = outcomes(host.check_output("cat /var/log/functional/more.xml"))
+    listed = [name for name in cannot_run() if name.startswith(("test_system_calls.py::", "test_limits.py::test_cpu_"))]
+    assert len(listed) == 4
+    assert [results[name] for name in listed] == [{"passed"}] * 4
+    before, after = (json.loads(host.check_output(f"cat /var/log/functional/{name}.json")) for name in ("all", "more"))
+    assert {key for key in before if before[key] != after[key]} == {"priority"}
