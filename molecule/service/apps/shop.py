@@ -28,7 +28,7 @@ def application(environ, start_response):
         "secret": len(os.environ.get("TOKEN", "")),
         "odd": os.environ.get("ODD", ""),
         "data": os.environ["MOD_WSGI_DATA_DIR"],
-        "credential": credential("key"),
+        "credentials": [credential("key"), credential("sealed")],
     }
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(told).encode()]

@@ -84,11 +84,14 @@ def test_a_value_arrives_as_it_was_written(host: Host) -> None:
 
 
 def test_a_credential_is_for_the_application_alone(host: Host) -> None:
-    assert ask(host, "shop")["credential"] == "key of the shop"
-    assert ask(host, "admin")["credential"] == ""
-    credential = "/run/credentials/mod_wsgi-shop.service/key"
-    assert host.run(f"test -f {credential}").rc == 0
-    assert host.run(f"runuser -u nobody -- cat {credential}").rc != 0
+    """The second one is encrypted on the disk."""
+    assert ask(host, "shop")["credentials"] == ["key of the shop", "key of the safe"]
+    assert ask(host, "admin")["credentials"] == ["", ""]
+    assert "key of the safe" not in host.file("/etc/shop.sealed").content_string
+    for name in ("key", "sealed"):
+        credential = f"/run/credentials/mod_wsgi-shop.service/{name}"
+        assert host.run(f"test -f {credential}").rc == 0
+        assert host.run(f"runuser -u nobody -- cat {credential}").rc != 0
 
 
 def test_R20_a_secret_is_in_its_file_alone(host: Host) -> None:
