@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import express, hosts, instances, ports, services, status
+from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import (
+    express,
+    hosts,
+    instances,
+    policy,
+    ports,
+    services,
+    status,
+)
 
 
 def _normalise(
@@ -61,6 +69,7 @@ class FilterModule:
     def filters(self) -> dict[str, object]:
         return {
             "express_options": express.options,
+            "firewall_ports": policy.firewall_ports,
             "health_questions": status.questions,
             "in_turn": ports.in_turn,
             "instance_directories": services.directories,

@@ -31,6 +31,7 @@ APP = {"name": "shop", "app": "/srv/shop/wsgi.py"}
             ["unknown variable 'mod_wsgi_pyhton'", "Did you mean 'mod_wsgi_python'"],
         ),
         ({"mod_wsgi_httpd": "nginx"}, ["mod_wsgi_httpd", "nginx"]),
+        ({"mod_wsgi_scope": "user", "mod_wsgi_manage_firewall": True}, ["only root can change a firewall. Remove it"]),
         ({"mod_wsgi_python": "/nonexistent/python"}, ["/nonexistent/python is not there"]),
         (
             {
