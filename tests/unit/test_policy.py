@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modwsgi.toolkit.plugins.modules import mod_wsgi_policy
 from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import policy
 
@@ -222,9 +224,9 @@ def test_without_anything_to_open_none_is_asked_for(bare):
 
 def test_one_that_does_not_run_is_told_and_not_started(ufw):
     ufw.put("ufw", running=False)
-    told = ufw.want(shop=8080)
-    assert not told["changed"]
-    assert "8080 was not opened" in str(told["warnings"])
+    with mock.patch.object(AnsibleModule, "warn") as warn:  # where a warning goes depends on who imports what
+        assert not ufw.want(shop=8080)["changed"]
+    assert "8080 was not opened" in warn.call_args.args[0]
     assert ufw.rules == []
     assert not ufw.get("ufw")["running"]
 
