@@ -75,6 +75,13 @@ options:
     type: list
     elements: path
     default: []
+  opening:
+    description:
+      - Directories whose owner and group an earlier task would have changed. Who cannot reach them now is no error.
+      - For check mode.
+    type: list
+    elements: path
+    default: []
   venv:
     description:
       - Virtual environment that O(python) will be of. For check mode, in which nothing has made it or switched to it.
@@ -350,12 +357,13 @@ class Instance:
         return files + ([self.service.file] if self.service.differs else [])
 
     def missing_yet(self) -> list[str]:
-        """In check mode, what earlier tasks would have brought: the code of a release, and programs."""
+        """In check mode, what earlier tasks would have brought: the code of a release, programs, other permissions."""
         if not self.module.check_mode:
             return []
         directory = self.params["code_dir"]
         code = [directory] if directory and self.state.get("release") != self.params["release"] else []
-        return [word for path in (*code, *self.params["coming"]) for word in ("--coming", path)]
+        words = [word for path in (*code, *self.params["coming"]) for word in ("--coming", path)]
+        return words + [word for path in self.params["opening"] for word in ("--opening", path)]
 
     def names_the_past(self, path: str) -> bool:
         """Whether a file that express makes will be another since the environment that comes is another."""
@@ -558,6 +566,7 @@ def main() -> None:
             "code_dir": {"type": "path"},
             "code_sha256": {"type": "dict", "default": {}},
             "coming": {"type": "list", "elements": "path", "default": []},
+            "opening": {"type": "list", "elements": "path", "default": []},
             "venv": {"type": "path"},
             "wheels": {"type": "list", "elements": "str", "default": []},
             "neighbours": {

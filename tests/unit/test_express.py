@@ -472,6 +472,8 @@ def test_code_that_is_still_to_come(world, tmp_path):
     program = asked(check=True, release="one", coming=["/usr/bin/rotatelogs"])
     assert program == ["plan", "--json", "--coming", "/usr/bin/rotatelogs", "--options-file", "-"]
     assert "--coming" not in asked(release="two", coming=["/usr/bin/rotatelogs"])
+    other_user = asked(check=True, release="two", opening=["/srv/apps"])
+    assert other_user == ["plan", "--json", "--opening", "/srv/apps", "--options-file", "-"]
 
 
 @pytest.fixture

@@ -135,6 +135,12 @@ def make_parser() -> Parser:
                 action="append",
                 help="what is missing there or below is yet to come, and no error",
             )
+            made.add_argument(
+                "--opening",
+                metavar="PATH",
+                action="append",
+                help="whom this and what lies below lets in is yet to change, and who cannot reach it now is no error",
+            )
     for name, text in OPERATIONS.items():
         _add_operation(commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS), name)
     for name, text in OTHERS.items():
@@ -184,7 +190,7 @@ def _module() -> Path:
 
 
 def make_model(found: argparse.Namespace, repair: bool) -> model.Model:
-    own = ("command", "entry", "config", "options_file", "json", "lint", "coming")
+    own = ("command", "entry", "config", "options_file", "json", "lint", "coming", "opening")
     raw = {key: value for key, value in vars(found).items() if key not in own}
     entries = list(getattr(found, "entry", []) or [])
     for key, read in (("options_file", settings.read_options_file), ("config", settings.read_config)):
@@ -214,8 +220,7 @@ def _set_up(found: argparse.Namespace) -> int:
 
 
 def _plan(found: argparse.Namespace) -> int:
-    if "coming" in found:
-        expect(map(absolute, found.coming))
+    expect(map(absolute, getattr(found, "coming", [])), map(absolute, getattr(found, "opening", [])))
     made = make_model(found, repair=False)
     preflight.check_all(made)
     result = plan.make_plan(made)

@@ -19,7 +19,7 @@ from .errors import ExpressError, bad_option
 from .files import render
 from .model import Model
 from .sections.server import module_file, wanted_modules
-from .values import is_coming
+from .values import is_coming, is_opening
 
 HTTPD_SECONDS = 60  # an httpd that hangs
 
@@ -105,7 +105,7 @@ def check_readable(model: Model) -> None:
     needs.append(("--server-root", who, there))
     for what, account, path in needs:
         obstacle = None if is_coming(path) else first_obstacle(account, path)
-        if obstacle:
+        if obstacle and not is_opening(obstacle):
             raise ExpressError(
                 f"{what}: user {account.user!r} cannot reach {str(path)!r}, {str(obstacle)!r} keeps it out; "
                 "give access to it or use another place"

@@ -79,15 +79,22 @@ def matching(word: str, pattern: str, legal: str) -> Type:
 
 
 _coming: list[Path] = []
+_opening: list[Path] = []
 
 
-def expect(paths: Iterable[Path]) -> None:
-    """What is missing there or below is yet to come and no error, as with a plan for a release that is not there."""
-    _coming.extend(paths)
+def expect(coming: Iterable[Path], opening: Iterable[Path]) -> None:
+    """What is missing there or below is yet to come and no error, as with a plan for a release that is not there; and
+    whom the directories of the other kind let in is yet to change, as with another user."""
+    _coming.extend(coming)
+    _opening.extend(opening)
 
 
 def is_coming(path: Path) -> bool:
     return any(each in (path, *path.parents) for each in _coming) and not path.exists()
+
+
+def is_opening(path: Path) -> bool:
+    return any(each in (path, *path.parents) for each in _opening)
 
 
 def _existing(text: str, test: Callable[[Path], bool], what: str) -> Path:

@@ -212,6 +212,9 @@ class TestAsRoot:
         line = express.refused(closed / "app.wsgi", code=1)
         assert f"'{closed}' keeps it out" in line
         assert server_account()[0] in line
+        words = express.options(closed / "app.wsgi")
+        assert express.run("plan", *words, "--opening", closed / "app.wsgi").returncode == 1
+        assert express.run("plan", *words, "--opening", closed).returncode == 0
 
     def test_service_that_its_user_cannot_reach(self, express):
         (express.apps / "service.py").chmod(0o600)

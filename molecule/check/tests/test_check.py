@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -50,12 +51,12 @@ def passed(run: Run) -> Run:
     return run
 
 
-def predicted(host: Host, directory: Path, wanted: list) -> tuple[Run, Run]:
+def predicted(host: Host, directory: Path, wanted: list, *arguments: str) -> tuple[Run, Run]:
     """Check mode, which changes nothing, and the run."""
     before = everything(host)
-    foreseen = passed(play(directory, wanted, "--check", "--diff"))
+    foreseen = passed(play(directory, wanted, "--check", "--diff", *arguments))
     assert everything(host) == before
-    return foreseen, passed(play(directory, wanted))
+    return foreseen, passed(play(directory, wanted, *arguments))
 
 
 def later(source: Path, **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -70,6 +71,21 @@ def later(source: Path, **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
         },
     }
     return {name: {**now.get(name, {}), **changes.get(name, {})} for name in {**now, **changes}}
+
+
+def extended(source: Path) -> dict[str, dict[str, Any]]:
+    """What the instances are at the end of test_another_build_of_the_server, with a release of another kind."""
+    worker, mailer = ({"name": name, "script": f"{name}.py"} for name in ("worker", "mailer"))
+    return later(
+        source,
+        shop={
+            "port": 8003,
+            "release": {"src": str(source / "shop"), "version": "3"},
+            "services": [worker, mailer],
+            "document_root": "static",
+        },
+        wiki={"port": 8004, "credentials": [{"name": "key", "path": "/etc/hostname"}]},
+    )
 
 
 def test_a_bare_host(host: Host, directory: Path, source: Path) -> None:
@@ -152,3 +168,42 @@ def test_ports_that_are_swapped_are_refused(host: Host, directory: Path, source:
     assert refused.code != 0
     assert "'shop' wants 8004, 'wiki' wants 8003. Take two runs" in " ".join(refused.output.split())
     assert everything(host) == before
+
+
+def test_another_build_of_the_server(host: Host, directory: Path, source: Path) -> None:
+    """Not built yet while check mode looks; and then the one from before, which is in the wheelhouse of the host."""
+    wanted = [*instances(source, **later(source, shop={"port": 8003}, wiki={"port": 8004})), PLAIN]
+    listed = documented("What check mode cannot foresee on a bare host")
+    for environment in ({"CFLAGS": "-O1 -g"}, {}):
+        more = ["--extra-vars", json.dumps({"mod_wsgi_build_environment": environment})]
+        foreseen, done = predicted(host, directory, wanted, *more)
+        assert foreseen.servers() == done.servers()
+        assert done.actions() == {
+            **dict.fromkeys(["shop", "wiki", "plain"], "stop_start"),
+            "blog": "none",
+        }
+        assert done.tasks("changed") - foreseen.tasks("changed") <= listed
+
+
+def test_what_a_release_brings_along_rotation_and_a_credential(host: Host, directory: Path, source: Path) -> None:
+    """A script and a directory that no release had before, and rotatelogs, which is still to be installed."""
+    (source / "shop" / "static").mkdir()
+    (source / "shop" / "static" / "robots.txt").write_text("User-agent: *\n")
+    shutil.copy(source / "shop" / "worker.py", source / "shop" / "mailer.py")
+    wanted = [*instances(source, **extended(source)), {**PLAIN, "logs": {"rotate": {"size_mb": 1, "keep": 2}}}]
+    foreseen, done = predicted(host, directory, wanted)
+    assert foreseen.servers() == done.servers()
+    assert done.actions()["wiki"] == "stop_start"
+    assert "none" not in {done.actions()[name] for name in ("shop", "wiki", "plain")}
+    assert foreseen.tasks("changed") == done.tasks("changed")
+
+
+def test_another_user_and_the_way_back(host: Host, directory: Path, source: Path) -> None:
+    now = extended(source)
+    now["shop"].update(user="www-data", group="www-data")
+    now["wiki"].update(credentials=[], logs={"level": "info"})
+    foreseen, done = predicted(host, directory, [*instances(source, **now), {**PLAIN, "logs": {"access": True}}])
+    assert foreseen.servers() == done.servers()
+    assert done.actions()["shop"] == "stop_start"
+    assert "none" not in {done.actions()[name] for name in ("shop", "wiki", "plain")}
+    assert foreseen.tasks("changed") == done.tasks("changed")
