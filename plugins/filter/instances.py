@@ -77,6 +77,7 @@ class FilterModule:
             "instance_secrets": instance_secrets,
             "neighbours": ports.neighbours,
             "normalise_instances": normalise_instances,
+            "selinux_rules": policy.selinux_rules,
             "service": services.describe,
             "service_definition": service_definition,
             "unit": services.unit,

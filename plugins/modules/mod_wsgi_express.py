@@ -223,7 +223,7 @@ import shutil
 import signal
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modwsgi.toolkit.plugins.module_utils import foresight
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import foresight, selinux_policy
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import (
     Files,
     Service,
@@ -232,6 +232,7 @@ from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files imp
     remove,
     write,
 )
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.policy_record import PolicyError
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.ports import Holder, circle_error, giving_up
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.server import (
     Server,
@@ -434,10 +435,11 @@ class Instance:
             write(self.service.file, self.service.content, 0o644)
         self.express("setup-server")
         try:
+            selinux_policy.restore(self.module.run_command, [self.params["server_root"]])
             self.act(plan)
             if self.server.is_enabled() is False:
                 self.server.enable(True)
-        except ServerError as error:
+        except (PolicyError, ServerError) as error:
             again = self._back(backup) if plan["pid"] is not None and plan["action"] == STOP_START else ""
             self.fail(f"{error}{again}", action=plan["action"], reasons=plan["reasons"])
         done = {"release": self.params["release"], "service": self.service.digest, "port": str(self.port)}

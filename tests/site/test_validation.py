@@ -32,6 +32,7 @@ APP = {"name": "shop", "app": "/srv/shop/wsgi.py"}
         ),
         ({"mod_wsgi_httpd": "nginx"}, ["mod_wsgi_httpd", "nginx"]),
         ({"mod_wsgi_scope": "user", "mod_wsgi_manage_firewall": True}, ["only root can change a firewall. Remove it"]),
+        ({"mod_wsgi_scope": "user", "mod_wsgi_manage_selinux": True}, ["only root can change a policy. Remove it"]),
         ({"mod_wsgi_python": "/nonexistent/python"}, ["/nonexistent/python is not there"]),
         (
             {
