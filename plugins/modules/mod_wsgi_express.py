@@ -82,6 +82,10 @@ options:
     type: list
     elements: path
     default: []
+  selinux:
+    description: Have C(restorecon) give what is in O(server_root) the types of SELinux's policy before it is started.
+    type: bool
+    default: false
   venv:
     description:
       - Virtual environment that O(python) will be of. For check mode, in which nothing has made it or switched to it.
@@ -435,7 +439,8 @@ class Instance:
             write(self.service.file, self.service.content, 0o644)
         self.express("setup-server")
         try:
-            selinux_policy.restore(self.module.run_command, [self.params["server_root"]])
+            if self.params["selinux"]:
+                selinux_policy.restore(self.module.run_command, [self.params["server_root"]])
             self.act(plan)
             if self.server.is_enabled() is False:
                 self.server.enable(True)
@@ -569,6 +574,7 @@ def main() -> None:
             "code_sha256": {"type": "dict", "default": {}},
             "coming": {"type": "list", "elements": "path", "default": []},
             "opening": {"type": "list", "elements": "path", "default": []},
+            "selinux": {"type": "bool", "default": False},
             "venv": {"type": "path"},
             "wheels": {"type": "list", "elements": "str", "default": []},
             "neighbours": {

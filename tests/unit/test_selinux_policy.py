@@ -7,9 +7,11 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.modwsgi.toolkit.plugins.modules import mod_wsgi_policy
 from ansible_collections.modwsgi.toolkit.plugins.plugin_utils import instances, policy
 
@@ -138,9 +140,9 @@ def test_without_selinux_one_line_says_so(host, mode):
     host.put(mode=mode)
     if mode is None:
         (host.tmp / "bin" / "getenforce").unlink()
-    told = host.want("shop")
-    assert not told["changed"]
-    assert "SELinux is not enabled here" in str(told["warnings"])
+    with mock.patch.object(AnsibleModule, "warn") as warn:  # where a warning goes depends on who imports what
+        assert not host.want("shop")["changed"]
+    assert "SELinux is not enabled here" in warn.call_args.args[0]
     assert host.get("contexts") == []
 
 

@@ -81,9 +81,9 @@ def test_a_second_run_touched_nothing(host: Host) -> None:
 def test_a_port_changes_an_instance_goes_and_a_lost_rule_comes_back(host: Host) -> None:
     host.check_output("semanage fcontext -d '/opt/mod_wsgi/(apps|venvs)(/.*)?'")
     before = rules(host)
-    foreseen = site("--check", "--diff", mod_wsgi_instances=ON)
+    foreseen = site("--check", "--diff", mod_wsgi_instances=ON, mod_wsgi_uninstall_data=True)
     assert rules(host) == before
-    done = site("--diff", mod_wsgi_instances=ON)
+    done = site("--diff", mod_wsgi_instances=ON, mod_wsgi_uninstall_data=True)
     lines = re.compile(r"^[+-] .*(?:tcp|files).*", re.MULTILINE)
     assert sorted(lines.findall(foreseen)) == sorted(lines.findall(done))
     assert "+ give type http_port_t of port 8085/tcp" in done
