@@ -66,7 +66,7 @@ def of_wheels(paths: list[str]) -> Build:
             lines = [line.rsplit(",", 2) for line in wheel.read(record).decode().splitlines()]
     except OSError:
         return Build(bundled=bundled)
-    digest = {name: sha for name, sha, _ in lines}[file].partition("=")[2]
+    digest = {name: sha for name, sha, _size in lines}[file].partition("=")[2]
     threads = "t" if module.split("-")[-2].endswith("t") else ""
     place = f"lib/python{'.'.join(facts['python']['version'].split('.')[:2])}{threads}/site-packages"
     return Build(f"{place}/{file}", base64.urlsafe_b64decode(digest + "==").hex(), bundled)

@@ -89,7 +89,7 @@ class Releases:
 
     def previous(self) -> str | None:
         """The release that was served before the present one."""
-        *before, _ = self.history() or [None]
+        *before, _newest = self.history() or [None]
         from_version = self.before_switch()["version"]
         if self.is_switching and from_version != self.current():
             # Forward it goes back to where it came from; a way back that was interrupted is gone to its end.

@@ -25,7 +25,7 @@ MISSING = (
 def is_enabled(run: Run) -> bool:
     if shutil.which("getenforce") is None:
         return False
-    code, output, _ = run(["getenforce"])
+    code, output, _problem = run(["getenforce"])
     return code == 0 and output.strip() in ("Enforcing", "Permissive")
 
 
@@ -73,7 +73,7 @@ class Semanage:
     def _ports(self, *options: str) -> dict[str, list[range]]:
         found: dict[str, list[range]] = {}
         for line in PORTS.finditer(self._list("port", *options)):
-            for low, _, high in (text.strip().partition("-") for text in line["ports"].split(",")):
+            for low, _dash, high in (text.strip().partition("-") for text in line["ports"].split(",")):
                 found.setdefault(line["type"], []).append(range(int(low), int(high or low) + 1))
         return found
 

@@ -203,7 +203,7 @@ def _paths(instance: Instance, layout: Layout) -> dict[str, Any]:
         "app_dir": os.path.join(current, "code") if current else None,
         # Named through the link: a switch of releases then changes code and environment, and no configuration.
         "venv": os.path.join(current, "venv") if current else None,
-        "needs": [path for _, path in _files(instance) if not os.path.isabs(path)],
+        "needs": [path for _key, path in _files(instance) if not os.path.isabs(path)],
         "server_root": os.path.join(layout.home, "instances", name),
         "env_file": os.path.join(layout.home, "instances", f"{name}.env"),
         "venv_base": os.path.join(layout.home, "venvs", name),
