@@ -139,7 +139,7 @@ def make_parser() -> Parser:
                 "--opening",
                 metavar="PATH",
                 action="append",
-                help="whom this and what lies below lets in is yet to change, and who cannot reach it now is no error",
+                help="who cannot reach what is there or below is no error: it is yet to change",
             )
     for name, text in OPERATIONS.items():
         _add_operation(commands.add_parser(name, help=text, description=text, argument_default=argparse.SUPPRESS), name)
