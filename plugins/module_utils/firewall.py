@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from abc import ABC, abstractmethod
 
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.policy_record import Entry, PolicyError, Run, key, merged
 
@@ -16,7 +17,7 @@ RULE = re.compile(
 OPENED = re.compile(r"^(\d+)(?:-(\d+))?/tcp$")
 
 
-class Firewall:
+class Firewall(ABC):
     name = ""
     command = ""
 
@@ -33,26 +34,31 @@ class Firewall:
             raise PolicyError(f"{self.command} {' '.join(words)}: {' '.join((problem or output).split())}")
         return output
 
+    @abstractmethod
     def is_running(self) -> bool:
-        raise NotImplementedError
+        """Whether it is in force."""
 
+    @abstractmethod
     def places(self) -> list[Entry]:
         """Where a port is opened, each without the port."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_open(self, entry: Entry) -> bool:
-        raise NotImplementedError
+        """Whether the port is let in there."""
 
     def is_ours_alone(self, entry: Entry, ours: list[Entry]) -> bool:
         """Whether closing it closes nothing that others opened since."""
         return self.is_open(entry)
 
+    @abstractmethod
     def open(self, entry: Entry) -> None:
-        raise NotImplementedError
+        """Lets the port in."""
 
+    @abstractmethod
     def close(self, entry: Entry) -> None:
-        raise NotImplementedError
+        """Takes back what `open` did."""
 
+    @abstractmethod
     def before_closing(self) -> None:
         """Raises an error when nothing can be closed now."""
 
