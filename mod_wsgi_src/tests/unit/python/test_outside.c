@@ -4,7 +4,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "stub.h"
 
@@ -17,13 +19,18 @@ static const char *const endless = "import time\n"
 static const char *const only_c = "def application(environ, start_response):\n"
                                   "    start_response('200 OK', [])\n"
                                   "    return environ['wsgi.input'] if environ['QUERY_STRING'] else [b'next']\n";
-/* For so long that a wait for the GIL falls into it, however busy the machine is; then there is time to be hit. */
-static const char *const holds_gil = "import ctypes, time\n"
-                                     "nap = ctypes.PyDLL(None).sleep\n"
+/* Holds the GIL from before it says so until it is told to go on; then there is time to be hit. */
+static const char *const holds_gil = "import ctypes, sys, time\n"
+                                     "libc = ctypes.PyDLL(None)\n"
                                      "def application(environ, start_response):\n"
                                      "    start_response('200 OK', [])\n"
-                                     "    nap(2)\n"
-                                     "    for _ in range(500):\n"
+                                     "    usual = sys.getswitchinterval()\n"
+                                     "    sys.setswitchinterval(60)\n"
+                                     "    test = int(environ['QUERY_STRING'])\n"
+                                     "    libc.write(test, b'x', 1)\n"
+                                     "    libc.read(test, ctypes.create_string_buffer(1), 1)\n"
+                                     "    sys.setswitchinterval(usual)\n"
+                                     "    for _ in range(3000):\n"
                                      "        time.sleep(0.01)\n"
                                      "    return []\n";
 
@@ -135,17 +142,20 @@ static void never_hits_the_next_request(void)
 static void waits_for_the_gil_only_so_long(void)
 {
     run_t both;
-    int given_up = 0;
+    int ends[2];
+    char number[16], sign;
     launch(&both, "", holds_gil, "holds_gil.wsgi", 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    snprintf(number, sizeof number, "%d", ends[1]);
+    add(&both.first, "QUERY_STRING", number);
     pthread_create(&both.thread, NULL, run_both, &both);
-    while (!given_up && !atomic_load(&both.first_ended)) {
-        given_up = wpy_interrupt(&both.first.channel, 7, 20) == -1;
-        if (!given_up)
-            nap();
-    }
-    CHECK(given_up);
+    CHECK(read(ends[0], &sign, 1) == 1);
+    CHECK(wpy_interrupt(&both.first.channel, 7, 20) == -1);
+    CHECK(write(ends[0], &sign, 1) == 1);
     pthread_join(both.thread, NULL); /* it was on its way all the same */
     CHECK_FAILURE(&both.first, 504);
+    close(ends[0]);
+    close(ends[1]);
     end(&both.first);
 }
 
