@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playbook import NAMES, Run, instances, play
+from runs import NAMES, Run, instances, play
 from testinfra.host import Host
 
 CHECKOUT = Path(__file__).resolve().parents[3]

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import runner
 from testinfra.host import Host
 
 PORTS = {"debian": 8001, "opt": 8002, "second": 8003}
@@ -39,19 +38,11 @@ def log(host: Host, name: str, file: str) -> str:
 
 
 def test_one_more_run_has_few_tasks(host: Host) -> None:
-    playbook = Path(__file__).parents[1] / "site.yml"
-    done = subprocess.run(
-        ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], str(playbook)],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert re.search(r"changed=0 +unreachable=0 +failed=0", done.stdout), done.stdout
-    recap = re.findall(r"\b(?:ok|skipped)=(\d+)", done.stdout)
+    output = runner.run(Path(__file__).parents[1] / "site.yml")
+    assert re.search(r"changed=0 +unreachable=0 +failed=0", output), output
+    recap = re.findall(r"\b(?:ok|skipped)=(\d+)", output)
     assert len(recap) == 2
-    assert sum(map(int, recap)) <= TASKS, done.stdout
+    assert sum(map(int, recap)) <= TASKS, output
 
 
 def test_a_second_run_touched_nothing(host: Host) -> None:

@@ -5,15 +5,31 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import runner
 import testinfra
 from conftest import RUNNER
-from playbook import instances, play, uninstall
 from testinfra.host import Host
 
 FIREWALLS = RUNNER.get_hosts("firewalld") + RUNNER.get_hosts("ufw")
 OTHERS = {7000, 8083}  # opened before we came
+# As in converge.yml.
+INSTANCES: dict[str, dict[str, Any]] = {
+    "shop": {"port": 8081},
+    "blog": {"port": 8082},
+    "wiki": {"port": 8084, "host": "127.0.0.1"},
+}
+
+
+def instances(**changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """`changes` has keys by the name of an instance."""
+    return [{"name": name, **INSTANCES[name], **changes.get(name, {})} for name in INSTANCES]
+
+
+def play(wanted: list[dict[str, Any]], *arguments: str, **variables: Any) -> str:
+    return runner.run(Path(__file__).parents[1] / "converge.yml", *arguments, mod_wsgi_instances=wanted, **variables)
 
 
 def host(name: str) -> Host:
@@ -67,13 +83,13 @@ def test_a_second_run_touched_nothing(name: str) -> None:
     assert "file /opt/mod_wsgi/policy.json" in "\n".join(before)
 
 
-def test_check_mode_says_what_the_run_then_does(tmp_path: Path) -> None:
+def test_check_mode_says_what_the_run_then_does() -> None:
     """A port changes, and an instance goes."""
     wanted = instances(shop={"port": 8085}, blog={"state": "absent"})
     before = {name: rules(name) for name in FIREWALLS}
-    foreseen = play(tmp_path, wanted, "--check", "--diff", mod_wsgi_uninstall_data=True)
+    foreseen = play(wanted, "--check", "--diff", mod_wsgi_uninstall_data=True)
     assert {name: rules(name) for name in FIREWALLS} == before
-    done = play(tmp_path, wanted, "--diff", mod_wsgi_uninstall_data=True)
+    done = play(wanted, "--diff", mod_wsgi_uninstall_data=True)
     lines = re.compile(r"^[+-] (?:open|close) port .*", re.MULTILINE)
     assert sorted(lines.findall(foreseen)) == sorted(lines.findall(done))
     assert len(lines.findall(done)) == 9  # one comes and two go; of firewalld as it runs and as it will be, of ufw once
@@ -82,9 +98,9 @@ def test_check_mode_says_what_the_run_then_does(tmp_path: Path) -> None:
         assert reaches(name, 8085)
 
 
-def test_all_is_closed_when_the_opt_in_is_off(tmp_path: Path) -> None:
+def test_all_is_closed_when_the_opt_in_is_off() -> None:
     wanted = instances(shop={"port": 8085}, wiki={"port": 8083, "host": "*"})
-    play(tmp_path, [each for each in wanted if each["name"] != "blog"], mod_wsgi_manage_firewall=False)
+    play([each for each in wanted if each["name"] != "blog"], mod_wsgi_manage_firewall=False)
     for name in FIREWALLS:
         assert rules(name) == rules_before(name)
         assert not reaches(name, 8085)
@@ -92,12 +108,12 @@ def test_all_is_closed_when_the_opt_in_is_off(tmp_path: Path) -> None:
         assert not host(name).file("/opt/mod_wsgi/policy.json").exists
 
 
-def test_an_uninstall_leaves_what_was_there_before(tmp_path: Path) -> None:
+def test_an_uninstall_leaves_what_was_there_before() -> None:
     wanted = instances(shop={"port": 8085}, wiki={"port": 8083, "host": "*"})
-    play(tmp_path, [each for each in wanted if each["name"] != "blog"])
+    play([each for each in wanted if each["name"] != "blog"])
     for name in FIREWALLS:
         assert opened(name) == {*OTHERS, 8085}
-    uninstall("all")
+    runner.run("modwsgi.toolkit.uninstall", mod_wsgi_uninstall_confirm="all", mod_wsgi_uninstall_data=True)
     for name in FIREWALLS:
         assert rules(name) == rules_before(name)
         before = set(host(name).file("/root/everything.before").content_string.splitlines())

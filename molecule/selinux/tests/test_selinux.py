@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
+import runner
 from testinfra.host import Host
 
 ON: list[dict[str, Any]] = [{"name": "shop", "port": 8085, "host": "*"}, {"name": "blog", "state": "absent"}]
@@ -17,22 +15,8 @@ OFF = [ON[0]]
 PLACES = "/opt/mod_wsgi /var/log/mod_wsgi /var/lib/mod_wsgi"
 
 
-def play(playbook: str, *arguments: str, **variables: Any) -> str:
-    command = ["ansible-playbook", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], playbook, *arguments]
-    done = subprocess.run(
-        [*command, "--extra-vars", json.dumps(variables)],
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def site(*arguments: str, **variables: Any) -> str:
-    return play(str(Path(__file__).parents[1] / "converge.yml"), *arguments, **variables)
+    return runner.run(Path(__file__).parents[1] / "converge.yml", *arguments, **variables)
 
 
 def labelled(host: Host) -> set[int]:
@@ -103,7 +87,7 @@ def test_all_is_taken_back_when_the_opt_ins_are_off(host: Host) -> None:
 def test_an_uninstall_leaves_what_was_there_before(host: Host) -> None:
     site(mod_wsgi_instances=OFF)
     assert labelled(host) == {8083, 8085}
-    play("modwsgi.toolkit.uninstall", mod_wsgi_uninstall_confirm="all", mod_wsgi_uninstall_data=True)
+    runner.run("modwsgi.toolkit.uninstall", mod_wsgi_uninstall_confirm="all", mod_wsgi_uninstall_data=True)
     assert rules(host) == rules_before(host)
     before = set(host.file("/root/everything.before").content_string.splitlines())
     after = set(host.check_output("/root/everything.sh").splitlines())

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import runner
 
 SCENARIO = Path(__file__).resolve().parents[1]
 NAMES = {"shop": 8001, "blog": 8002, "wiki": 8003}
@@ -51,30 +51,15 @@ def instances(source: Path, **changes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def play(directory: Path, wanted: list[dict[str, Any]], *arguments: str) -> Run:
-    record, variables = directory / "record", directory / "variables.json"
+    record = directory / "record"
     record.write_text("")
-    variables.write_text(json.dumps({"mod_wsgi_instances": wanted}))
-    command = [
-        "ansible-playbook",
-        "--inventory",
-        os.environ["MOLECULE_INVENTORY_FILE"],
-        "--extra-vars",
-        f"@{variables}",
-    ]
-    environment = {
-        **os.environ,
-        "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO / "plugins" / "callback"),
-        "ANSIBLE_CALLBACKS_ENABLED": "recorder",
-        "ANSIBLE_NOCOLOR": "1",
-        "MOD_WSGI_RECORD": str(record),
-    }
-    done = subprocess.run(
-        [*command, *arguments, str(SCENARIO / "converge.yml")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
+    done = runner.attempt(
+        SCENARIO / "converge.yml",
+        *arguments,
+        variables={"mod_wsgi_instances": wanted},
+        ANSIBLE_CALLBACK_PLUGINS=str(SCENARIO / "plugins" / "callback"),
+        ANSIBLE_CALLBACKS_ENABLED="recorder",
+        MOD_WSGI_RECORD=str(record),
     )
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     return Run(lines, done.stdout, done.returncode)
