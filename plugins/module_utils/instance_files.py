@@ -73,6 +73,23 @@ class Service:
         before, after = (text.decode(errors="replace").splitlines(True) for text in both)
         return "".join(difflib.unified_diff(before, after, f"{self.file} (now)", f"{self.file} (new)"))
 
+    def recorded(self) -> dict[str, str]:
+        """For the state."""
+        return {
+            "service": self.digest,
+            "service_manager": self.manager,
+            "service_name": self.name,
+            "service_file": self.file or "",
+        }
+
+    def former(self, state: State) -> Service | None:
+        """What defines the server to another service manager, which has it until now."""
+        manager = state.get("service_manager")
+        if manager in ("", self.manager):
+            return None
+        name, file = state.get("service_name"), state.get("service_file")
+        return Service({"manager": manager, "name": name, "file": file or None, "content": None})
+
 
 class State:
     """What the running server was started with, as far as its own files do not tell, and what is still to be done."""

@@ -125,7 +125,9 @@ options:
     default: {}
     suboptions:
       manager:
-        description: The service manager. V(none) lets the server run by itself in the background.
+        description:
+          - The service manager. V(none) lets the server run by itself in the background.
+          - When another one has the server until now, it stops it and its definition is removed.
         type: str
         choices: [none, smf, systemd, systemd_user]
         default: none
@@ -220,19 +222,25 @@ msg:
   type: str
 """
 
-import json
 import os
-import re
 import shutil
 import signal
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.modwsgi.toolkit.plugins.module_utils import foresight, selinux_policy
+from ansible_collections.modwsgi.toolkit.plugins.module_utils import selinux_policy
+from ansible_collections.modwsgi.toolkit.plugins.module_utils.differences import (
+    GRACEFUL,
+    NONE,
+    STOP_START,
+    TERM,
+    USR1,
+    Differences,
+    ExpressError,
+)
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.instance_files import (
     Files,
     Service,
     State,
-    read,
     remove,
     write,
 )
@@ -248,21 +256,6 @@ from ansible_collections.modwsgi.toolkit.plugins.module_utils.smf import SmfServ
 from ansible_collections.modwsgi.toolkit.plugins.module_utils.systemd import SystemdServer, SystemdUserServer
 
 SERVERS = {"none": Server, "smf": SmfServer, "systemd": SystemdServer, "systemd_user": SystemdUserServer}
-NONE = "none"
-TERM = "term"
-USR1 = "usr1"
-GRACEFUL = "graceful"
-STOP_START = "stop_start"
-STRENGTH = [NONE, TERM, USR1, GRACEFUL, STOP_START]
-# A line of the environment file; a value in quotes may have several. systemd takes the same without the word.
-VARIABLE = r"^(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
-ASSIGNMENT = re.compile(VARIABLE + r"((?:'[^']*'|\"[^\"]*\"|[^'\"\n])*)$", re.MULTILINE)
-
-
-def changed_names(before: bytes, after: bytes) -> list[str]:
-    """Names of variables whose value differs. Values are not for showing."""
-    old, new = (dict(ASSIGNMENT.findall(text.decode(errors="replace"))) for text in (before, after))
-    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
 def listening(server: Server, state: State) -> int:
@@ -278,130 +271,18 @@ class Instance:
         self.service = Service(self.params["service"])
         self.server = SERVERS[self.service.manager](root, self.service.name)
         self.state = State(root)
-        self.env = (self.params["env_content"] or "").encode()
-        self.env_before = read(self.params["env_file"])
+        self.former = self.service.former(self.state)
+        # As it is managed until now.
+        self.running = SERVERS[self.former.manager](root, self.former.name) if self.former else self.server
         self.port = int(self.params["options"].get("port", 8000))
-        self.manifest = os.path.join(root, "express.json")
-        self.is_new = not os.path.lexists(root)
-        self.env_created = False
-        self.python = self.params["python"]
-        self.coming_environment = self.foreseen_environment()
-
-    # -- what differs
-    def recorded(self) -> dict:
-        """What express noted when it set up the server."""
-        return json.loads(read(self.manifest) or b"{}")
-
-    def foreseen_environment(self) -> foresight.Environment | None:
-        """In check mode, of a server that is set up; and then the environment from before can be asked."""
-        recorded, venv = self.recorded(), self.params["venv"]
-        if not self.module.check_mode or not venv or "module" not in recorded:
-            return None
-        found = foresight.Environment(self.python, venv, self.params["wheels"], recorded)
-        if not os.access(self.python, os.X_OK):
-            self.python = found.python
-        return found
-
-    def express(self, command: str, *more: str) -> str:
-        """Runs mod_wsgi-express; its own one-line error is the error of this module."""
-        python = self.python
-        code, output, problem = self.module.run_command(
-            [python, "-m", "mod_wsgi.express", command, *more, "--options-file", "-"],
-            data=json.dumps({"options": self.params["options"]}),
-            cwd="/",
-        )
-        if code != 0:
-            said = (problem or output).strip()
-            if "mod_wsgi" not in said or "Traceback" in said:
-                said = f"{python} -m mod_wsgi.express {command}: exit code {code}. {said[-2000:]}"
-            self.fail(said)
-        return output
+        self.differences = Differences(module, self.running, self.service, self.state)
 
     def fail(self, text: str, **more: object) -> None:
         self.module.fail_json(msg=f"instance '{self.params['name']}': {text}", **more)
 
-    def env_differs(self) -> bool:
-        return bool(self.params["env_file"]) and self.env_before != self.env
-
-    def plan(self) -> dict:
-        """The plan of express, and on top of it what only this module knows."""
-        plan = json.loads(self.express("plan", "--json", *self.missing_yet()))
-        pid = self.server.pid()
-        action, reasons = plan["action"], list(plan["reasons"])
-        for found, wanted, reason in self._more_reasons():
-            if found:
-                action = max(action, wanted, key=STRENGTH.index)
-                reasons.append(reason)
-        if pid is None:
-            action, reasons = STOP_START, ["it does not run"]
-        elif self.server.is_enabled() is False:
-            reasons.append("it does not start with the machine")
-        return {**plan, "pid": pid, "action": action, "reasons": list(dict.fromkeys(reasons))}
-
-    def _more_reasons(self) -> list[tuple[bool, str, str]]:
-        pending = self.state.get("pending") or NONE
-        coming = self.coming()
-        environment = self.coming_environment.reasons() if self.coming_environment else []
-        names = ", ".join(changed_names(self.env_before or b"", self.env)) if self.env_differs() else ""
-        return [
-            (self.env_differs(), STOP_START, f"environment changed: {names}"),
-            (self.state.get("release") != self.params["release"], USR1, "the code of the application changed"),
-            *((True, STOP_START, reason) for reason in environment),
-            # As mod_wsgi-express decides, once the scripts are there.
-            (len(coming) > 1 and "the application" in coming, GRACEFUL, f"{' and '.join(coming)} changed"),
-            (self.state.get("service") != self.service.digest, STOP_START, "the definition of the service changed"),
-            (pending in STRENGTH[1:], pending, "an earlier run was interrupted before it took effect"),
-        ]
-
-    def differing(self, plan: dict) -> list[str]:
-        files = [file["path"] for file in plan["files"] if file["state"] != "same" or self.names_the_past(file["path"])]
-        another = self.coming_environment.reasons() if self.coming_environment else []
-        if (another or self.coming()) and self.manifest not in files:
-            files.append(self.manifest)
-        files += [self.params["env_file"]] if self.env_differs() or self.env_created else []
-        return files + ([self.service.file] if self.service.differs else [])
-
-    def missing_yet(self) -> list[str]:
-        """In check mode, what earlier tasks would have brought: the code of a release, programs, other permissions."""
-        if not self.module.check_mode:
-            return []
-        directory = self.params["code_dir"]
-        code = [directory] if directory and self.state.get("release") != self.params["release"] else []
-        words = [word for path in (*code, *self.params["coming"]) for word in ("--coming", path)]
-        return words + [word for path in self.params["opening"] for word in ("--opening", path)]
-
-    def names_the_past(self, path: str) -> bool:
-        """Whether a file that express makes will be another since the environment that comes is another."""
-        if not self.coming_environment:
-            return False
-        return self.coming_environment.changes((read(path) or b"").decode(errors="replace"))
-
-    def coming(self) -> list[str]:
-        """In check mode, what will be a new script."""
-        if not self.module.check_mode:
-            return []
-        return foresight.scripts(self.recorded(), self.params["code_dir"] or "", self.params["code_sha256"])
-
-    def told(self, files: list[str]) -> list[str]:
-        """The files for the result. A server root that was not there stands for everything in it."""
-        root = self.params["server_root"]
-        return [root, *(file for file in files if not file.startswith(root + os.sep))] if self.is_new else files
-
-    def diff(self, plan: dict) -> list[dict]:
-        shown = [{"prepared": file["diff"]} for file in plan["files"] if file.get("diff")]
-        if self.env_differs():
-            names = changed_names(self.env_before or b"", self.env)
-            shown.append(
-                {"prepared": f"{self.params['env_file']}: values of {', '.join(names) or 'no variable'} differ\n"}
-            )
-        if self.service.differs:
-            shown.append({"prepared": self.service.diff()})
-        return shown
-
-    # -- make it so
     @property
     def has_port(self) -> int:
-        return listening(self.server, self.state)
+        return listening(self.running, self.state)
 
     def check_port(self) -> None:
         """A port that somebody else has must not stop what runs now, so this comes before everything else."""
@@ -430,15 +311,17 @@ class Instance:
         return giving_up(self.port, holders)
 
     def apply(self, plan: dict) -> None:
-        backup = Files([*self.differing(plan), self.state.path])
+        differences = self.differences
+        backup = Files([*differences.files(plan), self.state.path])
         self.state.put(pending=plan["action"])
-        if self.env_differs():
-            write(self.params["env_file"], self.env, 0o600)
+        if differences.env_differs():
+            write(self.params["env_file"], differences.env, 0o600)
         if self.service.differs:
             os.makedirs(os.path.dirname(self.service.file), mode=0o755, exist_ok=True)  # a user's own may be missing
             write(self.service.file, self.service.content, 0o644)
-        self.express("setup-server")
+        differences.express("setup-server")
         try:
+            self.leave_former()
             if self.params["selinux"]:
                 selinux_policy.restore(self.module.run_command, [self.params["server_root"]])
             self.act(plan)
@@ -447,8 +330,22 @@ class Instance:
         except (PolicyError, ServerError) as error:
             again = self._back(backup) if plan["pid"] is not None and plan["action"] == STOP_START else ""
             self.fail(f"{error}{again}", action=plan["action"], reasons=plan["reasons"])
-        done = {"release": self.params["release"], "service": self.service.digest, "port": str(self.port)}
+        done = {"release": self.params["release"], "port": str(self.port), **self.service.recorded()}
         self.state.put(pending=NONE, **done)
+
+    def stop(self) -> None:
+        self.running.stop()
+        if self.running.is_enabled():
+            self.running.enable(False)
+
+    def leave_former(self) -> None:
+        """The service manager from before shall start it no more."""
+        if not self.former:
+            return
+        self.stop()
+        if self.former.file:
+            remove(self.former.file)
+        self.running.define()
 
     def act(self, plan: dict) -> None:
         action = plan["action"]
@@ -479,30 +376,28 @@ class Instance:
 def without_plan(instance: Instance, why: str) -> dict:
     """In check mode, of an instance that mod_wsgi-express cannot be asked about yet."""
     instance.check_port()
-    runs = instance.server.pid() is not None
-    files = [instance.params["server_root"], *instance.differing({"files": []})]
+    runs = instance.running.pid() is not None
+    files = [instance.params["server_root"], *instance.differences.files({"files": []})]
     return result(instance.params["name"], STOP_START, [why if runs else "it does not run"], files, runs)
 
 
 def started(instance: Instance) -> dict:
-    module, params = instance.module, instance.params
-    if module.check_mode and not os.access(instance.python, os.X_OK):
+    module, params, differences = instance.module, instance.params, instance.differences
+    if module.check_mode and not os.access(differences.python, os.X_OK):
         return without_plan(instance, "its virtual environment is new")
-    if params["env_file"] and instance.env_before is None and not module.check_mode:
-        os.makedirs(os.path.dirname(params["env_file"]), mode=0o755, exist_ok=True)
-        write(params["env_file"], instance.env, 0o600)  # express wants to see the file it is told about
-        instance.env_created, instance.env_before = True, instance.env
-    if params["env_file"] and instance.env_before is None:
-        return without_plan(instance, "nothing was set up here before")
-    plan = instance.plan()
-    files = instance.told(instance.differing(plan))
+    if params["env_file"] and differences.env_before is None:
+        if module.check_mode:
+            return without_plan(instance, "nothing was set up here before")
+        differences.create_env()  # express wants to see the file it is told about
+    plan = differences.plan()
+    files = differences.told(plan)
     interrupts = plan["action"] == STOP_START and plan["pid"] is not None
     found = result(params["name"], plan["action"], plan["reasons"], files, interrupts)
     if found["changed"]:
         instance.check_port()
         if not module.check_mode:
             instance.apply(plan)
-    return {**found, "diff": instance.diff(plan)}
+    return {**found, "diff": differences.diff(plan)}
 
 
 def checked(instance: Instance) -> dict:
@@ -514,15 +409,13 @@ def checked(instance: Instance) -> dict:
 
 
 def stopped(instance: Instance) -> dict:
-    name, runs, is_enabled = instance.params["name"], instance.server.pid() is not None, instance.server.is_enabled()
+    name, runs, is_enabled = instance.params["name"], instance.running.pid() is not None, instance.running.is_enabled()
     reasons = ["it runs"] if runs else []
     reasons += ["it starts with the machine"] if is_enabled else []
     found = result(name, "stop" if reasons else NONE, reasons, [], runs)
     if reasons and not instance.module.check_mode:
         try:
-            instance.server.stop()
-            if is_enabled:
-                instance.server.enable(False)
+            instance.stop()
         except ServerError as error:
             instance.fail(str(error))
     return found
@@ -531,13 +424,15 @@ def stopped(instance: Instance) -> dict:
 def absent(instance: Instance) -> dict:
     """The server root goes last: while it is there, a removal that was interrupted is taken up again."""
     root = instance.params["server_root"]
-    service, files = instance.service.file, [root + ".env", instance.state.path, root]
-    there = [path for path in [service, *files] if path and os.path.lexists(path)]
+    definitions = [each.file for each in (instance.former, instance.service) if each and each.file]
+    files = [root + ".env", instance.state.path, root]
+    there = [path for path in [*definitions, *files] if os.path.lexists(path)]
     runs = stopped(instance)["would_interrupt"]
     if there and not instance.module.check_mode:
-        if service:  # an earlier removal may have been interrupted after the file
-            remove(service)
-            instance.server.define()
+        for path in definitions:
+            remove(path)
+        for server in dict.fromkeys((instance.running, instance.server)):
+            server.define()  # in any case: an earlier removal may have been interrupted after the file
         for path in files:
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
@@ -605,7 +500,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     states = {"absent": absent, "checked": checked, "started": started, "stopped": stopped}
-    module.exit_json(**states[module.params["state"]](Instance(module)))
+    instance = Instance(module)
+    try:
+        module.exit_json(**states[module.params["state"]](instance))
+    except ExpressError as error:
+        instance.fail(str(error))
 
 
 if __name__ == "__main__":

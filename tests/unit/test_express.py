@@ -576,3 +576,30 @@ def test_absent_leaves_nothing(world, unit):
     assert list(world.root.parent.iterdir()) == [other]
     assert not unit.file.exists()
     assert world.run(state="absent", **unit("x"))["changed"] is False
+
+
+def test_another_service_manager_takes_over(world, unit):
+    world.plan("stop_start", "create")
+    world.run(**unit("x"))
+    world.plan()
+    world.server.told.clear()
+    foreseen = world.run(check=True, service={"manager": "none"})
+    assert (foreseen["action"], foreseen["would_interrupt"]) == ("stop_start", True)
+    assert "the service manager changed" in foreseen["reasons"]
+    assert unit.file.exists()
+    found = world.run(service={"manager": "none"})
+    assert found["files"] == foreseen["files"] == [str(unit.file)]
+    assert world.server.told == ["stop", "disable", "define shop.service", "restart", "enable"]
+    assert not unit.file.exists()
+    assert world.run(service={"manager": "none"})["changed"] is False
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_the_service_manager_that_has_it_ends_it(world, unit, state):
+    world.plan("stop_start", "create")
+    world.run(**unit("x"))
+    world.server.told.clear()
+    found = world.run(state=state, service={"manager": "none"})
+    assert (found["changed"], found["would_interrupt"]) == (True, True)
+    assert world.server.told[:2] == ["stop", "disable"]
+    assert unit.file.exists() is (state == "stopped")
