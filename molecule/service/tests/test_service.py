@@ -193,6 +193,7 @@ def test_an_absent_instance_is_gone_and_its_data_kept(host: Host) -> None:
     assert [line for line in host.check_output("ls /opt/mod_wsgi/venvs").split() if line.startswith("old-")] == []
     assert host.file("/var/lib/mod_wsgi/old").is_directory
     assert host.file("/var/log/mod_wsgi/old").is_directory
+    assert host.check_output("ls /opt/mod_wsgi/kept") == "old"
     for name in PORTS:
         assert host.service(unit(name)).is_running
         assert host.service(unit(name)).is_enabled

@@ -28,7 +28,8 @@ def test_data_logs_and_their_owner_are_kept_unless_asked(host: Host) -> None:
             ("file /var/lib/mod_wsgi", "file /var/log/mod_wsgi", "account mod_wsgi:", "group mod_wsgi:")
         )
     ]
-    assert sorted(beyond) == ["file /opt/mod_wsgi", "file /opt/mod_wsgi/accounts.json"]
+    notes = ["", "/accounts.json", "/kept", "/kept/guestbook"]
+    assert sorted(beyond) == [f"file /opt/mod_wsgi{note}" for note in notes]
 
 
 def test_nothing_is_left(host: Host) -> None:
