@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every host of the scenario over podman:// (testinfra's own Ansible backend starts one `ansible` a command)."""
+"""Every host of the scenario over podman:// (testinfra's own Ansible backend starts one `ansible` a command). What the
+tests of several scenarios share lies beside this file."""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import testinfra
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 
 
