@@ -14,6 +14,14 @@ import tempfile
 
 from ansible_collections.modwsgi.toolkit.plugins.module_utils import tree
 
+# Of a module to which an action plugin sends a tree; the fragment `sent` documents them.
+ARGUMENTS = {
+    "directory_mode": {"type": "str", "default": "0755"},
+    "file_mode": {"type": "str", "default": "0644"},
+    "manifest": {"type": "dict"},
+    "archive": {"type": "path"},
+}
+
 
 class Ownership:
     """Owner, group and modes that everything below the destination shall have."""

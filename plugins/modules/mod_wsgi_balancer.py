@@ -15,6 +15,8 @@ description:
   - A balancer that is reloaded meanwhile forgets that, and is told again.
   - Ready, it gets requests again. The module waits until the balancer considers it usable.
   - A server that somebody put into maintenance (HAProxy C(maint), Apache C(Dis) or C(Stop)) is left alone.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -51,10 +53,6 @@ attributes:
   diff_mode:
     description: There is no file to show.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

@@ -16,6 +16,8 @@ description:
     the old files come back and the server is started with them.
   - What was written but not yet put into effect, because the play was interrupted, is remembered and done next time.
   - Options and environment go through standard input and files of their owner alone, never through a command line.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -146,10 +148,6 @@ attributes:
     support: full
   diff_mode:
     description: Shows the files, and of the environment only the names.
-    support: full
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
     support: full
 """
 

@@ -14,6 +14,8 @@ description:
     the platform key of each wheel that is needed.
   - Machines with the same key can use the same wheel. A key changes with the system's release, the C library, Python,
     the module magic number of the system's httpd, the source of the server and the environment of builds.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -55,10 +57,6 @@ attributes:
   diff_mode:
     description: It never changes anything.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

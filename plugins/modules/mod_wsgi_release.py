@@ -13,6 +13,9 @@ description:
   - A release is a directory of its own, C(releases/VERSION) below O(root), with the code and a link to its virtual
     environment. The link C(current) names the one that is served, and changes by rename.
   - A release that is served is never changed. Half a release that an interrupted run left is completed by the next.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
+  - modwsgi.toolkit.sent
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -71,30 +74,12 @@ options:
   group:
     description: Group of the code. Not given, it is that of who runs the task.
     type: str
-  directory_mode:
-    description: Mode of directories, octal.
-    type: str
-    default: "0755"
-  file_mode:
-    description: Mode of files, octal. An executable file gets execution wherever this mode allows reading.
-    type: str
-    default: "0644"
-  manifest:
-    description: Internal, the table of the source. Filled in by the action plugin.
-    type: dict
-  archive:
-    description: Internal, the archive on the target with the files that differ. Filled in by the action plugin.
-    type: path
 attributes:
   check_mode:
     description: Reports what would be sent, switched and removed.
     support: full
   diff_mode:
     description: Lists the paths, not the contents.
-    support: full
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
     support: full
 """
 
@@ -357,10 +342,7 @@ def main() -> None:
             "venv_base": {"type": "path"},
             "owner": {"type": "str"},
             "group": {"type": "str"},
-            "directory_mode": {"type": "str", "default": "0755"},
-            "file_mode": {"type": "str", "default": "0644"},
-            "manifest": {"type": "dict"},
-            "archive": {"type": "path"},
+            **mirror.ARGUMENTS,
         },
         required_if=[("state", "current", ("venv",)), ("state", "settled", ("venv",))],
         required_by={"archive": "manifest"},

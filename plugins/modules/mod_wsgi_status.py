@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Looks and changes nothing. Finds the instances by what is in their directory, so it also tells about those that no
     inventory lists any more.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -37,10 +39,6 @@ attributes:
   diff_mode:
     description: It never changes anything.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,9 @@ description:
   - Sends only files that differ, in one archive, and removes files that the source does not have.
   - Each file appears by rename, so that no reader ever sees half of one.
   - A second run writes nothing, not even a time of modification.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
+  - modwsgi.toolkit.sent
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -35,30 +38,12 @@ options:
   group:
     description: Group of everything below O(dest). Not given, the group stays as it is.
     type: str
-  directory_mode:
-    description: Mode of directories, octal.
-    type: str
-    default: "0755"
-  file_mode:
-    description: Mode of files, octal. An executable file gets execution wherever this mode allows reading.
-    type: str
-    default: "0644"
-  manifest:
-    description: Internal, the table of the source. Filled in by the action plugin.
-    type: dict
-  archive:
-    description: Internal, the archive on the target with the files that differ. Filled in by the action plugin.
-    type: path
 attributes:
   check_mode:
     description: Reports what would be sent and removed.
     support: full
   diff_mode:
     description: Lists the paths, not the contents.
-    support: full
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
     support: full
 """
 
@@ -105,10 +90,7 @@ def main() -> None:
             "exclude": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str"},
             "group": {"type": "str"},
-            "directory_mode": {"type": "str", "default": "0755"},
-            "file_mode": {"type": "str", "default": "0644"},
-            "manifest": {"type": "dict"},
-            "archive": {"type": "path"},
+            **mirror.ARGUMENTS,
         },
         supports_check_mode=True,
     )

@@ -15,6 +15,8 @@ description:
   - It is complete when its stamp is there, which is written last. One without stamp is made anew.
   - pip is always the environment's own, by absolute path. Nothing is ever activated. Variables of pip, such as
     E(PIP_INDEX_URL), come from the C(environment) of the task.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -61,10 +63,6 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

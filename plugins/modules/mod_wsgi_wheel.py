@@ -15,6 +15,8 @@ description:
     O(wait) seconds and tells how far it is. Call it in a loop that ends when RV(finished) is true.
   - The wheel appears in the wheelhouse by rename, so whatever lies there is whole.
   - The build works on a copy of a source directory, and all its files are below O(work_dir), closed to other users.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -63,10 +65,6 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - A wheelhouse has one directory for each platform key. Of each family of keys the newest directories are kept, and
     those that are in use in any case.
+extends_documentation_fragment:
+  - modwsgi.toolkit.platform
 author:
   - The mod_wsgi toolkit developers (@modwsgi)
 options:
@@ -40,10 +42,6 @@ attributes:
   diff_mode:
     description: There is nothing to show.
     support: none
-  platform:
-    description: Any POSIX system with Python 3.9.
-    platforms: posix
-    support: full
 """
 
 EXAMPLES = r"""

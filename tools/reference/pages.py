@@ -51,14 +51,22 @@ def _role(name: str, entries: dict[str, Any]) -> list[str]:
 
 
 def _strings(path: Path) -> dict[str, str]:
-    """The texts that a Python file assigns to names, without running it."""
+    """The texts that a Python file assigns to names, in a class or not, without running it."""
     return {
         target.id: node.value.value
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+
+
+def _with_fragments(documentation: dict[str, Any]) -> dict[str, Any]:
+    for name in documentation.get("extends_documentation_fragment", []):
+        path = CHECKOUT / "plugins" / "doc_fragments" / f"{name.rpartition('.')[2]}.py"
+        for part, fields in yaml.safe_load(_strings(path)["DOCUMENTATION"]).items():
+            documentation.setdefault(part, {}).update(fields)
+    return documentation
 
 
 def _documented(kind: str) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
@@ -71,7 +79,7 @@ def _documented(kind: str) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]
             texts = _strings(path)
             if "DOCUMENTATION" in texts:
                 documentation, values = (yaml.safe_load(texts.get(name, "")) for name in ("DOCUMENTATION", "RETURN"))
-                yield documentation, texts.get("EXAMPLES", ""), values or {}
+                yield _with_fragments(documentation), texts.get("EXAMPLES", ""), values or {}
 
 
 def plugins() -> str:
