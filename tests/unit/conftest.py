@@ -12,6 +12,10 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
+from .express_world import world
+
+__all__ = ["world"]  # a fixture for two files
+
 
 class Result(dict):
     """What a module returned; `failed` tells how it ended."""
